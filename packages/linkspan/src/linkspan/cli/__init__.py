@@ -1,0 +1,1 @@
+"""Commands of linkspan; each file registers its own."""

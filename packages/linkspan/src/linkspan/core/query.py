@@ -1,0 +1,73 @@
+"""The only place where an encoded query is put together.
+
+A caret separates terms in an encoded query and ``^^`` stands for a literal one; a comma cannot be
+escaped inside IN, so such a list is refused rather than misread
+(ServiceNow docs: GlideStringUtil.escapeQueryTermSeparator, t_FilteringOnMultipleStringValues).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_FIELD = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*\Z", re.IGNORECASE)
+_OPERATORS = frozenset(
+    {"=", "!=", "<", "<=", ">", ">=", "STARTSWITH", "ENDSWITH", "LIKE", "NOT LIKE", "ISEMPTY", "ISNOTEMPTY"}
+)
+
+
+def field_name(name: str) -> str:
+    """``name`` if it is a field or dotted path, else ValueError."""
+    if not _FIELD.match(name):
+        raise ValueError(f"{name!r} is not a field name")
+    return name
+
+
+def escape(value: object) -> str:
+    """A value as it may stand in an encoded query. A ``javascript:`` value is refused: the instance would run it."""
+    text = str(value)
+    if text.strip().lower().startswith("javascript:"):
+        raise ValueError("a value that starts with javascript: would be evaluated by the instance")
+    if "\n" in text or "\r" in text:
+        raise ValueError("a value with a line break cannot stand in an encoded query")
+    return text.replace("^", "^^")
+
+
+def term(field: str, operator: str, value: object = "") -> str:
+    """One condition, quoted. Raises ValueError for an unknown operator or an impossible value."""
+    if operator not in _OPERATORS:
+        raise ValueError(f"{operator!r} is not an operator this module writes")
+    return f"{field_name(field)}{operator}{escape(value)}"
+
+
+def one_of(field: str, values: Iterable[object]) -> str:
+    """``field`` IN a list. Raises ValueError when a value holds a comma or the list is empty."""
+    texts = [escape(value) for value in values]
+    if not texts:
+        raise ValueError("an empty IN list would match nothing or everything")
+    if any("," in text for text in texts):
+        raise ValueError("a comma cannot be escaped inside an IN list")
+    return f"{field_name(field)}IN{','.join(texts)}"
+
+
+def all_of(*terms: str) -> str:
+    """Terms joined by AND, empty ones left out."""
+    return "^".join(text for text in terms if text)
+
+
+def any_of(*terms: str) -> str:
+    """Terms joined by ^OR: the result is one AND-part of a query."""
+    return "^OR".join(text for text in terms if text)
+
+
+def either(*blocks: str) -> str:
+    """Whole queries joined by ^NQ. Sort terms go after the last block."""
+    return "^NQ".join(block for block in blocks if block)
+
+
+def order_by(*fields: str) -> str:
+    """Ascending sort terms; a leading ``-`` sorts descending."""
+    return "^".join(
+        f"ORDERBYDESC{field_name(name[1:])}" if name.startswith("-") else f"ORDERBY{field_name(name)}"
+        for name in fields
+    )
