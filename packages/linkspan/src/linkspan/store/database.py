@@ -1,0 +1,142 @@
+"""One database, one transaction object.
+
+SQLite in WAL mode with full synchronisation: a committed event survives a power cut. Writers of one
+process queue on a lock (SQLite's own busy waiting is slow and unfair), other processes on the
+busy timeout. On PostgreSQL, writers that append to a sequence take an advisory lock, so that a
+reader who follows the sequence never passes a row that commits late.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from linkspan.core.errors import ConfigError
+
+BUSY_MILLISECONDS = 30_000
+APPEND_LOCK = 0x6C696E6B  # any fixed number, the same for every process of one store
+
+
+class Database:
+    """The store. ``begin`` writes, ``read`` reads; both yield a SQLAlchemy connection in a transaction."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._writer = threading.RLock()
+
+    @classmethod
+    def open(cls, home: Path) -> Self:
+        """The store of this home: LINKSPAN_DATABASE_URL if set, else ``linkspan.db`` in it, migrated.
+
+        Raises ConfigError when the URL cannot be used.
+        """
+        url = os.environ.get("LINKSPAN_DATABASE_URL") or f"sqlite:///{home / 'linkspan.db'}"
+        database = cls(make_engine(url))
+        database.migrate()
+        return database
+
+    @property
+    def engine(self) -> sa.Engine:
+        """For migrations and tests."""
+        return self._engine
+
+    def migrate(self) -> None:
+        """Bring the schema to this release."""
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """A writing transaction: committed at the end, rolled back on an exception."""
+        with self._writer if self._is_sqlite else nullcontext(), self._engine.connect() as connection:
+            writing = connection.execution_options(linkspan_writes=True)
+            with writing.begin():
+                if not self._is_sqlite:
+                    writing.execute(sa.select(sa.func.pg_advisory_xact_lock(APPEND_LOCK)))
+                yield writing
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A reading transaction: one consistent view."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self._engine.dispose()
+
+
+def make_engine(url: str) -> sa.Engine:
+    """An engine for a SQLite or PostgreSQL URL, set up as this module says. Raises ConfigError."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise ConfigError(
+            "LINKSPAN_DATABASE_URL is not a database URL",
+            fix="write postgresql://user@host/name, or unset it to use SQLite",
+            where="LINKSPAN_DATABASE_URL",
+        ) from error
+    if parsed.get_backend_name() == "postgresql":
+        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigError(
+            f"{parsed.get_backend_name()} is not supported as a store",
+            fix="use PostgreSQL, or unset it to use SQLite",
+            where="LINKSPAN_DATABASE_URL",
+        )
+    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_MILLISECONDS / 1000})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_MILLISECONDS}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("linkspan_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def upsert(
+    connection: sa.Connection, table: sa.Table, values: dict[str, Any], *, keys: tuple[str, ...]
+) -> None:
+    """Insert a row, or bring the one with the same ``keys`` to these values."""
+    statement = _insert(connection, table).values(values)
+    rest = {name: value for name, value in values.items() if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=rest))
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:
+    """Insert a row unless a unique rule forbids it; True if it is new."""
+    return bool(
+        connection.execute(_insert(connection, table).values(values).on_conflict_do_nothing()).rowcount
+    )
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)

@@ -1,0 +1,205 @@
+"""Every table of the store. A change here needs a migration beside it (``migrations/versions``).
+
+Times are epoch seconds (UTC). JSON columns hold plain values.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers only an INTEGER key by itself; PostgreSQL wants the wide type.
+Sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+link = sa.Table(
+    "link",
+    metadata,
+    sa.Column("id", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("sync", sa.Text, nullable=False),
+    sa.Column("instance", sa.Text, nullable=False),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("sys_id", sa.Text),
+    sa.Column("number", sa.Text, nullable=False, server_default=""),
+    sa.Column("peer_id", sa.Text),
+    sa.Column("peer_reference", sa.Text, nullable=False, server_default=""),
+    sa.Column("base", sa.JSON, comment="the values both sides last agreed on, in the peer's words"),
+    sa.Column("record", sa.JSON, comment="the record's mapped fields as last read or written"),
+    sa.Column("mod_count", sa.Integer, nullable=False, server_default="-1"),
+    sa.Column("written_mod_count", sa.Integer, nullable=False, server_default="-1"),
+    sa.Column("peer_version", sa.Integer, nullable=False, server_default="-1"),
+    sa.Column("written_peer_version", sa.Integer, nullable=False, server_default="-1"),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("synced_at", sa.Float),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("not_before", sa.Float, nullable=False, server_default="0"),
+    sa.Column("problem", sa.JSON),
+    sa.UniqueConstraint("sync", "sys_id"),
+    sa.UniqueConstraint("sync", "peer_id"),
+    sqlite_autoincrement=True,
+)
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("seq", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("sync", sa.Text, nullable=False),
+    sa.Column("link_id", Sequence, sa.ForeignKey("link.id"), nullable=False),
+    sa.Column("side", sa.Text, nullable=False, comment="instance or peer: where it happened"),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("payload", sa.JSON),
+    sa.Column("received_at", sa.Float, nullable=False),
+    sa.Column("fate", sa.Text, comment="null while pending"),
+    sa.Column("fated_at", sa.Float),
+    sa.Column("reason", sa.Text),
+    sa.UniqueConstraint("sync", "side", "event_id"),
+    sa.Index(None, "link_id", "fate"),
+    sa.Index(None, "sync", "fate", "fated_at"),
+    sqlite_autoincrement=True,
+)
+
+note = sa.Table(
+    "note",
+    metadata,
+    sa.Column("id", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("link_id", Sequence, sa.ForeignKey("link.id"), nullable=False),
+    sa.Column("side", sa.Text, nullable=False, comment="instance or peer: where people wrote it"),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("sent", sa.Text, nullable=False, comment="sha256 of the text as written on the other side"),
+    sa.Column("counterpart", sa.Text, nullable=False, server_default=""),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.UniqueConstraint("link_id", "side", "key"),
+    sa.Index(None, "link_id", "side", "sent"),
+    sqlite_autoincrement=True,
+)
+
+intent = sa.Table(
+    "intent",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("instance", sa.Text, nullable=False),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False, comment="create or note"),
+    sa.Column("target", sa.Text, nullable=False, comment="sys_id for a note, correlation_id for a create"),
+    sa.Column("content", sa.Text, nullable=False, comment="sha256 of what is written"),
+    sa.Column("state", sa.Text, nullable=False, comment="open, done or refused"),
+    sa.Column("result", sa.JSON),
+    sa.Column("opened_at", sa.Float, nullable=False),
+    sa.Column("closed_at", sa.Float),
+)
+
+conflict = sa.Table(
+    "conflict",
+    metadata,
+    sa.Column("id", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("link_id", Sequence, sa.ForeignKey("link.id"), nullable=False),
+    sa.Column("field", sa.Text, nullable=False),
+    sa.Column("base", sa.Text),
+    sa.Column("peer_value", sa.Text),
+    sa.Column("instance_value", sa.Text),
+    sa.Column("kept", sa.Text, nullable=False, comment="peer or instance"),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Index(None, "link_id"),
+    sqlite_autoincrement=True,
+)
+
+watermark = sa.Table(
+    "watermark",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.JSON, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+owned = sa.Table(
+    "owned",
+    metadata,
+    sa.Column("instance", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("sys_id", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False, server_default=""),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Index(None, "instance", "account"),
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("seq", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+report = sa.Table(
+    "report",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+desk_incident = sa.Table(
+    "desk_incident",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False, server_default=""),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("key", sa.Text, unique=True, comment="idempotency key of its creation"),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("updated_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("number"),
+    sa.Index(None, "updated_at"),
+)
+
+desk_update = sa.Table(
+    "desk_update",
+    metadata,
+    sa.Column("seq", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("incident_id", sa.Text, sa.ForeignKey("desk_incident.id"), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("key", sa.Text, unique=True, comment="idempotency key of its creation"),
+    sa.Index(None, "incident_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+desk_event = sa.Table(
+    "desk_event",
+    metadata,
+    sa.Column("seq", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("incident_id", sa.Text, sa.ForeignKey("desk_incident.id"), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("key", sa.Text, nullable=False, server_default="", comment="the incident's creation key"),
+    sa.Column("origin", sa.Text, nullable=False, comment="person or sync"),
+    sa.Column("at", sa.Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+desk_reply = sa.Table(
+    "desk_reply",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True, comment="idempotency key of an edit"),
+    sa.Column("incident_id", sa.Text, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
