@@ -1,15 +1,12 @@
 # Two commands on a bare machine: `make demo` and `make test`. Everything else is built from them.
 PYTHON ?= python3
 ARGS ?=
-export UV_SYSTEM_CERTS ?= 1
-export UV_PYTHON_DOWNLOADS := never
-export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
-export PYTHONWARNDEFAULTENCODING :=
+MAKEFLAGS += --no-print-directory
 
-STAMP := .venv/.synced
 RUN := .venv/bin/
+STAMP := .venv/.synced
 
-.PHONY: demo test check slow bench lint types contracts docs format setup clean
+.PHONY: help setup demo test slow check lint format types contracts docs reference bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,10 +15,12 @@ help:
 	@echo "make check    lint, types, import contracts, docs"
 	@echo "make slow     the slow ring of the tests"
 	@echo "make bench    the benchmarks (print ratios, decide nothing)"
+	@echo "make format   put the code in the house's form"
+	@echo "make reference  write docs/reference/ anew from the code"
 
 # One sync per change of the lock: a second run starts at once.
 $(STAMP): uv.lock pyproject.toml packages/linkspan/pyproject.toml packages/wavetank/pyproject.toml tools/bootstrap.py
-	@UV=$$($(PYTHON) tools/bootstrap.py) && "$$UV" sync --quiet --locked --python "$$(command -v $(PYTHON))" 1>&2
+	@$(PYTHON) tools/bootstrap.py
 	@touch $(STAMP)
 
 setup: $(STAMP)
@@ -49,13 +48,16 @@ types: $(STAMP)
 	$(RUN)mypy
 
 contracts: $(STAMP)
-	$(RUN)lint-imports
+	$(RUN)lint-imports --no-logo
 
 docs: $(STAMP)
 	$(RUN)python tools/reference.py --check
+
+reference: $(STAMP)
+	$(RUN)python tools/reference.py
 
 bench: $(STAMP)
 	$(RUN)python -m tests.bench $(ARGS)
 
 clean:
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache dist
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

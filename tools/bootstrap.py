@@ -1,7 +1,10 @@
-"""Fetch the pinned uv into .tools/ and print its path. Standard library only.
+"""Set up the checkout: fetch the pinned uv into .tools/ and sync .venv with uv.lock. Standard library only.
 
 A bare machine has Python and make, and perhaps neither pip nor venv. uv brings both, and PyPI
 carries it as a wheel, which is a zip file: nothing else is needed to unpack it.
+
+Run as ``python3 tools/bootstrap.py`` (set up) or ``python3 tools/bootstrap.py uv`` (print uv's path).
+Nothing is written to standard output by a set-up, so that a command behind it owns that stream.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import os
 import platform
 import re
 import stat
+import subprocess
 import sys
 import tempfile
 import urllib.error
@@ -19,6 +23,7 @@ import urllib.parse
 import urllib.request
 import zipfile
 from pathlib import Path
+from typing import NoReturn
 
 VERSION = "0.13.9"
 # (system, machine, libc) -> (wheel, sha256)
@@ -51,7 +56,7 @@ WHEELS = {
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def fail(cause: str, fix: str) -> None:
+def fail(cause: str, fix: str) -> NoReturn:
     """Say what went wrong and what to do, and stop."""
     print(f"setup failed: {cause}\n  fix: {fix}", file=sys.stderr)
     raise SystemExit(1)
@@ -63,8 +68,10 @@ def wheel() -> tuple[str, str]:
     libc = "" if system != "linux" else ("glibc" if platform.libc_ver()[0] == "glibc" else "musl")
     found = WHEELS.get((system, platform.machine(), libc))
     if found is None:
-        fail(f"no pinned uv for {system} {platform.machine()} {libc}", f"install uv {VERSION} and set UV=/path/to/uv")
-        raise AssertionError
+        fail(
+            f"no pinned uv for {system} {platform.machine()} {libc}",
+            f"install uv {VERSION} and set UV=/path/to/uv",
+        )
     return f"uv-{VERSION}-py3-none-{found[0]}.whl", found[1]
 
 
@@ -78,12 +85,13 @@ def fetch(name: str, sha256: str) -> bytes:
         url = next((link for link in links if link.endswith("/" + name)), None)
         if url is None:
             fail(f"{name} is not listed at {page_url}", "point UV_DEFAULT_INDEX at a full PyPI index")
-            raise AssertionError
         with urllib.request.urlopen(urllib.parse.urljoin(page_url, url), timeout=300) as reply:
             body: bytes = reply.read()
     except urllib.error.URLError as error:
-        fail(f"{page_url} cannot be reached ({error.reason})", "check the network, HTTPS_PROXY and SSL_CERT_FILE")
-        raise AssertionError from error
+        fail(
+            f"{page_url} cannot be reached ({error.reason})",
+            "check the network, HTTPS_PROXY and SSL_CERT_FILE",
+        )
     if hashlib.sha256(body).hexdigest() != sha256:
         fail(f"{name} does not have the pinned sha256", "do not use it; try again from another network")
     return body
@@ -109,7 +117,46 @@ def install() -> Path:
     return target
 
 
+def environment() -> dict[str, str]:
+    """What uv runs with: the machine's own certificates and interpreter, and a cache that can be written."""
+    env = dict(os.environ)
+    env.setdefault("UV_SYSTEM_CERTS", "1")
+    env["UV_PYTHON_DOWNLOADS"] = "never"
+    env["UV_PROJECT_ENVIRONMENT"] = str(ROOT / ".venv")
+    env.pop("VIRTUAL_ENV", None)
+    if "UV_CACHE_DIR" not in env and not home_is_writable(env):
+        env["UV_CACHE_DIR"] = str(ROOT / ".tools" / "cache")
+    return env
+
+
+def home_is_writable(env: dict[str, str]) -> bool:
+    """Whether uv's usual cache folder, in XDG_CACHE_HOME or HOME, can be made and written."""
+    base = env.get("XDG_CACHE_HOME") or (env.get("HOME") and str(Path(env["HOME"]) / ".cache"))
+    if not base:
+        return False
+    folder = Path(base) / "uv"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def sync() -> int:
+    """Make .venv what uv.lock says; uv's exit code."""
+    options = ["--quiet", "--locked", "--project", str(ROOT), "--python", sys.executable]
+    uv = [str(install()), "sync", *options]
+    return subprocess.run(uv, env=environment(), stdout=sys.stderr, check=False).returncode
+
+
 if __name__ == "__main__":
-    if sys.version_info < (3, 11):
-        fail(f"Python {platform.python_version()} is too old", "use Python 3.11 or newer: make PYTHON=python3.12 …")
-    print(install())
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file alone runs before anything checked the version
+        fail(
+            f"Python {platform.python_version()} is too old",
+            "use Python 3.11 or newer: make PYTHON=python3.12 …",
+        )
+    if sys.argv[1:] == ["uv"]:
+        print(install())
+    else:
+        raise SystemExit(sync())
