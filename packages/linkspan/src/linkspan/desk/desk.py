@@ -1,0 +1,426 @@
+"""Incidents and their timelines, kept in linkspan's own store.
+
+Every change bumps the incident's version and appends one event in the same transaction, so whoever
+follows the events misses nothing and sees nothing that was rolled back.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, Select, func, insert, or_, select, update
+
+from linkspan.core import clock
+from linkspan.core.errors import NotFound, Rejected, Stale
+from linkspan.desk.values import (
+    DEFAULTS,
+    FINAL_STATUSES,
+    PEER_LIMITS,
+    PERSON_LIMITS,
+    Event,
+    Incident,
+    Update,
+    checked_fields,
+    checked_text,
+    invalid,
+    number_in,
+    number_text,
+)
+from linkspan.store import Database
+from linkspan.store.tables import desk_event, desk_incident, desk_reply, desk_update
+
+PERSON = "person"
+SYNC = "sync"
+
+_log = logging.getLogger("linkspan.desk")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incidents:
+    """One page of incidents and how many there are in all."""
+
+    rows: Sequence[Incident]
+    total: int
+
+
+class Desk:
+    """The desk. Safe to use from several threads; each call is one transaction.
+
+    ``key`` makes a write repeatable: the same key again has no further effect and answers with what
+    is there. Writes raise Rejected (code ``invalid``, ``final_status`` or ``key_reused``), NotFound,
+    or Stale when a ``version`` is given and the incident has moved on.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._listeners: list[Callable[[Event], None]] = []
+        self._lock = threading.Lock()
+
+    # --- writing
+
+    def declare(self, values: Mapping[str, str], *, key: str = "", origin: str = PERSON) -> Incident:
+        """A new incident; fields left out take their defaults (severity moderate, status triage)."""
+        by_person = origin == PERSON
+        fields = {**DEFAULTS, **values}
+        fields = checked_fields(fields, by_person=by_person)
+        key = _checked_key(key, by_person)
+        with self._database.begin() as transaction:
+            if key and (known := _incident_by_key(transaction, key)):
+                return known
+            row = _insert_incident(transaction, fields, key)
+            event = _append_event(transaction, row, origin)
+        self._tell(event)
+        return row
+
+    def edit(
+        self,
+        incident: str,
+        changes: Mapping[str, str],
+        *,
+        key: str = "",
+        version: int | None = None,
+        origin: str = PERSON,
+    ) -> Incident:
+        """The incident with ``changes``. Values that are already so make no version and no event."""
+        by_person = origin == PERSON
+        fields = checked_fields(changes, by_person=by_person)
+        key = _checked_key(key, by_person)
+        with self._database.begin() as transaction:
+            before = _locked_incident(transaction, incident)
+            if key and _already_done(transaction, key, incident):
+                return before
+            _refuse_stale(before, version)
+            fields = {name: value for name, value in fields.items() if before.values[name] != value}
+            if by_person and "status" in fields and before.status in FINAL_STATUSES:
+                raise _final(before)
+            if not fields:
+                return before
+            after = _write_incident(transaction, before, fields)
+            _remember(transaction, key, incident)
+            event = _append_event(transaction, after, origin)
+        self._tell(event)
+        return after
+
+    def add_update(
+        self,
+        incident: str,
+        text: str,
+        *,
+        author: str,
+        key: str = "",
+        at: float | None = None,
+        origin: str = PERSON,
+    ) -> Update:
+        """A new entry of the incident's timeline. ``at`` is epoch seconds, by default now.
+
+        It counts as a change of the incident: the version grows.
+        """
+        by_person = origin == PERSON
+        limits = PERSON_LIMITS if by_person else PEER_LIMITS
+        text = checked_text("text", text, limits["text"])
+        if not text.strip():
+            raise invalid("An update needs text.", "Say what has changed.")
+        author = checked_text("author", author, limits["author"])
+        key = _checked_key(key, by_person)
+        with self._database.begin() as transaction:
+            before = _locked_incident(transaction, incident)
+            if key and (known := _update_by_key(transaction, key, incident)):
+                return known
+            entry = _insert_update(transaction, incident, text, author, at, key)
+            after = _write_incident(transaction, before, {})
+            event = _append_event(transaction, after, origin)
+        self._tell(event)
+        return entry
+
+    def on_change(self, callback: Callable[[Event], None]) -> None:
+        """Call ``callback`` with every change made through this desk, after it is committed.
+
+        It runs on the writer's thread and should only wake somebody: what it raises is logged.
+        """
+        with self._lock:
+            self._listeners.append(callback)
+
+    # --- reading
+
+    def incident(self, incident: str) -> Incident | None:
+        """The incident by id or number, None when there is none."""
+        with self._database.read() as transaction:
+            row = transaction.execute(
+                select(desk_incident).where(
+                    or_(desk_incident.c.id == incident, desk_incident.c.number == number_in(incident))
+                )
+            ).first()
+        return _incident(row) if row else None
+
+    def incidents(
+        self, *, limit: int = 50, offset: int = 0, status: str = "", search: str = "", after_seq: int = 0
+    ) -> Incidents:
+        """A page of incidents, last changed first; ``after_seq`` keeps those with an event after it."""
+        query = select(desk_incident)
+        if status == "open":
+            query = query.where(desk_incident.c.status.not_in(sorted(FINAL_STATUSES)))
+        elif status:
+            query = query.where(desk_incident.c.status == status)
+        if search:
+            pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+            query = query.where(
+                or_(
+                    desk_incident.c.name.ilike(pattern, escape="\\"),
+                    desk_incident.c.number == number_in(search),
+                )
+            )
+        if after_seq:
+            changed = select(desk_event.c.incident_id).where(desk_event.c.seq > after_seq)
+            query = query.where(desk_incident.c.id.in_(changed))
+        page = query.order_by(desk_incident.c.updated_at.desc(), desk_incident.c.number.desc())
+        with self._database.read() as transaction:
+            total = _count(transaction, query)
+            rows = transaction.execute(page.limit(limit).offset(offset)).all()
+        return Incidents(rows=[_incident(row) for row in rows], total=total)
+
+    def timeline(self, incident: str, *, limit: int = 1000) -> list[Update]:
+        """The last ``limit`` updates of one incident, oldest first."""
+        query = (
+            select(desk_update)
+            .where(desk_update.c.incident_id == incident)
+            .order_by(desk_update.c.seq.desc())
+            .limit(limit)
+        )
+        with self._database.read() as transaction:
+            return [_update(row) for row in reversed(transaction.execute(query).all())]
+
+    def fetch(self, incident: str) -> tuple[Incident, list[Update]] | None:
+        """One incident by id with its whole timeline, read at one moment."""
+        notes = select(desk_update).where(desk_update.c.incident_id == incident).order_by(desk_update.c.seq)
+        with self._database.read() as transaction:
+            row = transaction.execute(select(desk_incident).where(desk_incident.c.id == incident)).first()
+            if row is None:
+                return None
+            return _incident(row), [_update(entry) for entry in transaction.execute(notes)]
+
+    def updates(self, *, after: int = 0, limit: int = 500) -> list[Update]:
+        """Updates of all incidents after ``seq`` ``after``, in order."""
+        query = select(desk_update).where(desk_update.c.seq > after).order_by(desk_update.c.seq).limit(limit)
+        with self._database.read() as transaction:
+            return [_update(row) for row in transaction.execute(query)]
+
+    def events(self, *, after: int = 0, limit: int = 500) -> list[Event]:
+        """Changes after ``seq`` ``after``, in order."""
+        query = select(desk_event).where(desk_event.c.seq > after).order_by(desk_event.c.seq).limit(limit)
+        with self._database.read() as transaction:
+            return [_event(row) for row in transaction.execute(query)]
+
+    def last_seq(self) -> int:
+        """The seq of the newest event, 0 when nothing has happened yet."""
+        with self._database.read() as transaction:
+            return transaction.execute(select(func.max(desk_event.c.seq))).scalar() or 0
+
+    def _tell(self, event: Event) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            try:
+                listener(event)
+            except Exception:
+                # The change is committed: a listener that fails must not make it look undone.
+                _log.exception("a listener of the desk failed")
+
+
+# --- one statement each, inside the caller's transaction
+
+
+def _insert_incident(transaction: Connection, fields: Mapping[str, str], key: str) -> Incident:
+    now = clock.now()
+    incident = Incident(
+        id=uuid.uuid4().hex,
+        number=_next_number(transaction),
+        version=1,
+        key=key,
+        created_at=now,
+        updated_at=now,
+        name=fields["name"],
+        summary=fields["summary"],
+        severity=fields["severity"],
+        status=fields["status"],
+    )
+    transaction.execute(
+        insert(desk_incident).values(
+            id=incident.id,
+            number=number_in(incident.number),
+            version=1,
+            key=key or None,
+            created_at=now,
+            updated_at=now,
+            **incident.values,
+        )
+    )
+    return incident
+
+
+def _write_incident(transaction: Connection, before: Incident, fields: Mapping[str, str]) -> Incident:
+    row = transaction.execute(
+        update(desk_incident)
+        .where(desk_incident.c.id == before.id, desk_incident.c.version == before.version)
+        .values(**fields, version=before.version + 1, updated_at=clock.now())
+        .returning(desk_incident)
+    ).first()
+    if row is None:
+        raise _stale(before)
+    return _incident(row)
+
+
+def _insert_update(
+    transaction: Connection, incident: str, text: str, author: str, at: float | None, key: str
+) -> Update:
+    row = transaction.execute(
+        insert(desk_update)
+        .values(
+            id=uuid.uuid4().hex,
+            incident_id=incident,
+            text=text,
+            author=author,
+            at=clock.now() if at is None else at,
+            key=key or None,
+        )
+        .returning(desk_update)
+    ).one()
+    return _update(row)
+
+
+def _append_event(transaction: Connection, incident: Incident, origin: str) -> Event:
+    row = transaction.execute(
+        insert(desk_event)
+        .values(
+            incident_id=incident.id,
+            version=incident.version,
+            key=incident.key,
+            at=incident.updated_at,
+            origin=origin,
+        )
+        .returning(desk_event)
+    ).one()
+    return _event(row)
+
+
+def _next_number(transaction: Connection) -> str:
+    # In the same serialised transaction as the insert, so no number is given twice.
+    taken = transaction.execute(select(func.max(desk_incident.c.number))).scalar() or 0
+    return number_text(taken + 1)
+
+
+def _locked_incident(transaction: Connection, incident: str) -> Incident:
+    query = select(desk_incident).where(desk_incident.c.id == incident).with_for_update()
+    row = transaction.execute(query).first()
+    if row is None:
+        raise NotFound("There is no such incident on the desk.", where=f"desk incident {incident[:64]}")
+    return _incident(row)
+
+
+def _incident_by_key(transaction: Connection, key: str) -> Incident | None:
+    row = transaction.execute(select(desk_incident).where(desk_incident.c.key == key)).first()
+    return _incident(row) if row else None
+
+
+def _update_by_key(transaction: Connection, key: str, incident: str) -> Update | None:
+    row = transaction.execute(select(desk_update).where(desk_update.c.key == key)).first()
+    if row is None:
+        return None
+    if row.incident_id != incident:
+        raise _key_reused()
+    return _update(row)
+
+
+def _already_done(transaction: Connection, key: str, incident: str) -> bool:
+    owner = transaction.execute(select(desk_reply.c.incident_id).where(desk_reply.c.key == key)).scalar()
+    if owner is not None and owner != incident:
+        raise _key_reused()
+    return owner is not None
+
+
+def _remember(transaction: Connection, key: str, incident: str) -> None:
+    if key:
+        transaction.execute(insert(desk_reply).values(key=key, incident_id=incident, at=clock.now()))
+
+
+def _count(transaction: Connection, query: Select[tuple[object, ...]]) -> int:
+    return transaction.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+
+
+def _incident(row: Row[tuple[object, ...]]) -> Incident:
+    return Incident(
+        id=row.id,
+        number=number_text(row.number),
+        name=row.name,
+        summary=row.summary,
+        severity=row.severity,
+        status=row.status,
+        version=row.version,
+        key=row.key or "",
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _update(row: Row[tuple[object, ...]]) -> Update:
+    return Update(
+        id=row.id,
+        incident=row.incident_id,
+        text=row.text,
+        author=row.author,
+        at=row.at,
+        key=row.key or "",
+        seq=row.seq,
+    )
+
+
+def _event(row: Row[tuple[object, ...]]) -> Event:
+    return Event(
+        seq=row.seq,
+        incident=row.incident_id,
+        version=row.version,
+        key=row.key or "",
+        at=row.at,
+        origin=row.origin,
+    )
+
+
+# --- refusals
+
+
+def _checked_key(key: str, by_person: bool) -> str:
+    return checked_text("key", key, (PERSON_LIMITS if by_person else PEER_LIMITS)["key"])
+
+
+def _refuse_stale(incident: Incident, version: int | None) -> None:
+    if version is not None and incident.version != version:
+        raise _stale(incident)
+
+
+def _stale(incident: Incident) -> Stale:
+    return Stale(
+        f"{incident.number} has changed meanwhile (it is at version {incident.version}).",
+        fix="Read it again and repeat what still applies.",
+        where=f"desk incident {incident.id}",
+    )
+
+
+def _final(incident: Incident) -> Rejected:
+    return Rejected(
+        f"{incident.number} is {incident.status}, and that is final.",
+        fix="Declare a new incident and mention this one.",
+        where=f"desk incident {incident.id}",
+        code="final_status",
+    )
+
+
+def _key_reused() -> Rejected:
+    return Rejected(
+        "This key was already used for another incident.",
+        fix="Give every write a key of its own.",
+        where="desk",
+        code="key_reused",
+    )

@@ -1,0 +1,134 @@
+"""What the desk holds, and what it accepts. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from linkspan.core.errors import Rejected
+
+SEVERITIES = ("critical", "high", "moderate", "low", "planning")
+STATUSES = ("triage", "live", "paused", "learning", "closed", "canceled")
+FINAL_STATUSES = frozenset({"closed", "canceled"})
+FIELDS = ("name", "summary", "severity", "status")
+DEFAULTS: Mapping[str, str] = {"name": "", "summary": "", "severity": "moderate", "status": "triage"}
+
+_NUMBER = re.compile(r"(?:DESK-)?0*([0-9]{1,9})\Z", re.IGNORECASE)
+
+# People get the sizes a ServiceNow record can take back; the sync may bring anything a field of the
+# platform can hold, so its bound only keeps the store sane.
+PERSON_LIMITS: Mapping[str, int] = {"name": 200, "summary": 4000, "text": 4000, "author": 100, "key": 200}
+PEER_LIMITS: Mapping[str, int] = {
+    "name": 4000,
+    "summary": 262_144,
+    "text": 262_144,
+    "author": 200,
+    "key": 400,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incident:
+    """An incident of the desk. Times are epoch seconds; ``version`` starts at 1."""
+
+    id: str
+    number: str
+    name: str
+    summary: str
+    severity: str
+    status: str
+    version: int
+    key: str
+    created_at: float
+    updated_at: float
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The four fields that people and the sync may change."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """One entry of an incident's timeline. ``seq`` orders all updates of the desk."""
+
+    id: str
+    incident: str
+    text: str
+    author: str
+    at: float
+    key: str
+    seq: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One committed change. ``origin`` is who made it: ``person`` or ``sync``.
+
+    ``key`` is the key its incident was created with.
+    """
+
+    seq: int
+    incident: str
+    version: int
+    key: str
+    at: float
+    origin: str
+
+
+def number_text(number: int) -> str:
+    """A number as people read it: DESK-0001."""
+    return f"DESK-{number:04d}"
+
+
+def number_in(text: str) -> int:
+    """The number in DESK-0001, 0 (which no incident has) when ``text`` is none."""
+    found = _NUMBER.match(text.strip())
+    return int(found[1]) if found else 0
+
+
+def invalid(cause: str, fix: str = "") -> Rejected:
+    """The error for a value the desk does not take."""
+    return Rejected(cause, fix=fix, where="desk", code="invalid")
+
+
+def checked_fields(values: Mapping[str, str], *, by_person: bool) -> dict[str, str]:
+    """``values`` if every one is a field the desk can hold. Raises Rejected (code ``invalid``)."""
+    unknown = sorted(set(values) - set(FIELDS))
+    if unknown:
+        raise invalid(f"{unknown[0]!r} is not a field of an incident.", f"Use only {', '.join(FIELDS)}.")
+    limits = PERSON_LIMITS if by_person else PEER_LIMITS
+    fields = {
+        name: checked_text(name, value, limits[name]) for name, value in values.items() if name in limits
+    }
+    for name, words in (("severity", SEVERITIES), ("status", STATUSES)):
+        if name in values:
+            fields[name] = _one_of(name, values[name], words)
+    if by_person and "name" in fields:
+        _refuse_bad_name(fields["name"])
+    return fields
+
+
+def checked_text(name: str, value: object, limit: int) -> str:
+    """``value`` if it is text of at most ``limit`` characters. Raises Rejected (code ``invalid``)."""
+    if not isinstance(value, str):
+        raise invalid(f"{name} must be text.")
+    if len(value) > limit:
+        raise invalid(f"{name} has {len(value)} characters; the desk takes {limit}.", "Shorten it.")
+    if "\x00" in value:
+        raise invalid(f"{name} holds a NUL character.", "Remove it.")
+    return value
+
+
+def _one_of(name: str, value: object, words: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in words:
+        raise invalid(f"{str(value)[:40]!r} is not a {name} of the desk.", f"Use one of {', '.join(words)}.")
+    return value
+
+
+def _refuse_bad_name(name: str) -> None:
+    if not name.strip():
+        raise invalid("An incident needs a name.", "Say in a few words what is wrong.")
+    if "\n" in name or "\r" in name:
+        raise invalid("A name is a single line.", "Put the rest into the summary.")
