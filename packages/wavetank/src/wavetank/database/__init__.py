@@ -1,0 +1,1 @@
+"""The instance's data: dictionary, rows, encoded queries, display values, journals, numbers, audit."""

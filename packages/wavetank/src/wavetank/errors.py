@@ -1,0 +1,96 @@
+"""The one exception a caller of the emulated instance can see: it *is* the answer on the wire.
+
+Bodies and texts follow ServiceNow docs: "Table API", "REST API HTTP response codes", and refusals
+recorded on developer instances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class PlatformError(Exception):
+    """An error answer: HTTP status and the two sentences of ServiceNow's error envelope.
+
+    `detail` may be None: the platform then sends JSON null. `headers` are added to the answer.
+    """
+
+    status: int
+    message: str
+    detail: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.message}: {self.detail}"
+
+    def body(self) -> dict[str, Any]:
+        """The JSON envelope: {"error": {"message", "detail"}, "status": "failure"}."""
+        return {"error": {"message": self.message, "detail": self.detail}, "status": "failure"}
+
+
+def not_authenticated() -> PlatformError:
+    """No credential, or one that does not work."""
+    return PlatformError(401, "User Not Authenticated", "Required to provide Auth information")
+
+
+def no_record() -> PlatformError:
+    """The record does not exist, or the caller may not see it: the two are not told apart."""
+    return PlatformError(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
+
+
+def invalid_table(name: str) -> PlatformError:
+    """A table that the dictionary does not hold."""
+    return PlatformError(400, f"Invalid table {name}")
+
+
+def unknown_resource() -> PlatformError:
+    """A path that no registered REST resource answers."""
+    return PlatformError(400, "Requested URI does not represent any resource")
+
+
+def query_refused() -> PlatformError:
+    """The query filters or sorts on a field that the caller may not read."""
+    return PlatformError(
+        403,
+        "Insufficient rights to query records",
+        "Field(s) present in the query do not have permission to be read",
+    )
+
+
+def table_refused(table: str) -> PlatformError:
+    """The caller may not read the table at all, on the tables that say so instead of answering nothing."""
+    return PlatformError(
+        403, "Insufficient rights to query records", f"No permission to read table '{table}'"
+    )
+
+
+def api_refused() -> PlatformError:
+    """The API's own access control, or a table closed to web services, refuses the caller."""
+    return PlatformError(403, "User Not Authorized", "Failed API level ACL Validation")
+
+
+def operation_failed(detail: str) -> PlatformError:
+    """A write that a rule, a policy or a constraint stopped; only `detail` tells which."""
+    return PlatformError(403, "Operation Failed", detail)
+
+
+def write_refused(operation: str) -> PlatformError:
+    """An access control refuses a write; `operation` is insert, update or delete."""
+    return operation_failed(f"ACL Exception {operation.capitalize()} Failed due to security constraints")
+
+
+def too_large(length: int, allowed: int) -> PlatformError:
+    """A request body above the instance's limit, both in bytes. It is a 400, not a 413."""
+    return PlatformError(
+        400,
+        "Exception while reading request",
+        f"Rejected large REST payload with content-length = {length} bytes. Max allowed: {allowed} bytes.",
+    )
+
+
+def unreadable_body(reason: str) -> PlatformError:
+    """A body that is not the JSON it should be. The platform's own wording is not verified."""
+    return PlatformError(400, "Exception while reading request", reason)
