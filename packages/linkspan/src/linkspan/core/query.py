@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 
 _FIELD = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*\Z", re.IGNORECASE)
+_SORTED = re.compile(r"(^|\^)ORDERBY", re.IGNORECASE)
 _OPERATORS = frozenset(
     {"=", "!=", "<", "<=", ">", ">=", "STARTSWITH", "ENDSWITH", "LIKE", "NOT LIKE", "ISEMPTY", "ISNOTEMPTY"}
 )
@@ -24,7 +25,10 @@ def field_name(name: str) -> str:
 
 
 def escape(value: object) -> str:
-    """A value as it may stand in an encoded query. A ``javascript:`` value is refused: the instance would run it."""
+    """A value as it may stand in an encoded query.
+
+    Raises ValueError for a line break, and for a ``javascript:`` value: the instance would run it.
+    """
     text = str(value)
     if text.strip().lower().startswith("javascript:"):
         raise ValueError("a value that starts with javascript: would be evaluated by the instance")
@@ -63,6 +67,32 @@ def any_of(*terms: str) -> str:
 def either(*blocks: str) -> str:
     """Whole queries joined by ^NQ. Sort terms go after the last block."""
     return "^NQ".join(block for block in blocks if block)
+
+
+def blocks(query: str) -> list[str]:
+    """The parts of a query between ``^NQ``. An escaped caret before the letters NQ splits nothing."""
+    parts, current, position = [], "", 0
+    while position < len(query):
+        if query.startswith("^^", position):
+            current, position = current + "^^", position + 2
+        elif query.startswith("^NQ", position):
+            parts.append(current)
+            current, position = "", position + 3
+        else:
+            current, position = current + query[position], position + 1
+    return [part for part in (*parts, current) if part]
+
+
+def restrict(query: str, condition: str) -> str:
+    """``query`` AND ``condition``, also when the query has ``^NQ`` blocks.
+
+    Raises ValueError for a query that sorts: a sort term in the middle would change its meaning.
+    """
+    if _SORTED.search(query.replace("^^", "")):
+        raise ValueError("the query already sorts; leave ORDERBY out")
+    if not condition:
+        return query
+    return either(*(all_of(block, condition) for block in blocks(query) or [""]))
 
 
 def order_by(*fields: str) -> str:

@@ -1,0 +1,12 @@
+"""linkspan.yaml as frozen values; every value knows its file and line."""
+
+from linkspan.config.values import (
+    AccountConfig,
+    AdminConfig,
+    Config,
+    HubConfig,
+    InstanceConfig,
+    SyncConfig,
+)
+
+__all__ = ["AccountConfig", "AdminConfig", "Config", "HubConfig", "InstanceConfig", "SyncConfig"]

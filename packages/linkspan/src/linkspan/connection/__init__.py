@@ -1,0 +1,19 @@
+"""One authenticated, polite line to one instance: verbs, no policy."""
+
+from linkspan.connection.apis.table import Page, TableApi
+from linkspan.connection.auth import Basic, Credential, OAuthClient, OAuthPassword, credential
+from linkspan.connection.line import Connection, connect
+from linkspan.connection.reply import Reply
+
+__all__ = [
+    "Basic",
+    "Connection",
+    "Credential",
+    "OAuthClient",
+    "OAuthPassword",
+    "Page",
+    "Reply",
+    "TableApi",
+    "connect",
+    "credential",
+]

@@ -1,0 +1,1 @@
+"""One file a REST family: verbs of the platform, no policy."""
