@@ -1,7 +1,6 @@
 # Two commands on a bare machine: `make demo` and `make test`. Everything else is built from them.
 PYTHON ?= python3
 ARGS ?=
-MAKEFLAGS += --no-print-directory
 
 RUN := .venv/bin/
 STAMP := .venv/.synced
@@ -24,6 +23,7 @@ $(STAMP): uv.lock pyproject.toml packages/linkspan/pyproject.toml packages/wavet
 	@touch $(STAMP)
 
 setup: $(STAMP)
+	@:
 
 demo: $(STAMP)
 	@exec $(RUN)linkspan demo $(ARGS)
