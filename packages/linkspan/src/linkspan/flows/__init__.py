@@ -1,0 +1,1 @@
+"""Where capabilities act together; each file reads like a recipe."""

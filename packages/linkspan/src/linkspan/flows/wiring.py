@@ -1,0 +1,188 @@
+"""Makes connections, stores and credentials from a configuration, and joins contributed parts.
+
+One ``Wiring`` lives as long as one command or one hub; closing it closes what it opened.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from linkspan.config import Config, load
+from linkspan.config.home import home as default_home
+from linkspan.config.secrets import resolve
+from linkspan.config.values import AccountConfig, InstanceConfig
+from linkspan.connection import Connection, Credential, connect, credential
+from linkspan.core.check import Check
+from linkspan.core.errors import ConfigError
+from linkspan.core.secret import Secret
+from linkspan.provision.credentials import Credentials, require_scheme
+from linkspan.store.secrets import SecretStore
+
+if TYPE_CHECKING:
+    from linkspan.store import Database
+
+
+class Wiring:
+    """Everything one process shares. Thread-safe."""
+
+    def __init__(self, config: Config, home: Path) -> None:
+        self.config = config
+        self.home = home
+        self._lines: list[Connection] = []
+        self._admins: dict[str, Connection] = {}
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, path: Path, *, home: Path | None = None) -> Self:
+        """Read the configuration; everything else is opened when first asked for. Raises ConfigError."""
+        return cls(load(path), home or default_home())
+
+    @cached_property
+    def secrets(self) -> SecretStore:
+        """The encrypted secret store of this home."""
+        return SecretStore(self.home)
+
+    @cached_property
+    def database(self) -> Database:
+        """The store of this home, migrated."""
+        from linkspan.store import Database
+
+        return Database.open(self.home)
+
+    def instance(self, name: str) -> InstanceConfig:
+        """The instance of this name. Raises ConfigError naming the ones there are."""
+        if name not in self.config.instances:
+            raise ConfigError(
+                f"there is no instance {name}",
+                fix=f"use one of: {', '.join(self.config.instances)}",
+                where=self.config.path.name,
+            )
+        return self.config.instances[name]
+
+    def account(self, name: str) -> AccountConfig:
+        """The account of this name. Raises ConfigError naming the ones there are."""
+        if name not in self.config.accounts:
+            known = ", ".join(self.config.accounts) or "none is configured"
+            raise ConfigError(
+                f"there is no account {name}", fix=f"use one of: {known}", where=self.config.path.name
+            )
+        return self.config.accounts[name]
+
+    def secret(self, reference: str, *, where: str = "") -> Secret:
+        """The secret a reference names. Raises SecretUnavailable."""
+        return Secret.of(resolve(reference, store=self.secrets, where=where))
+
+    def admin(self, name: str, *, read_only: bool = True) -> Connection:
+        """A connection as the administrator of an instance. Raises ConfigError when none is configured."""
+        with self._lock:
+            if name not in self._admins:
+                instance = self.instance(name)
+                self._admins[name] = self._keep(connect(instance, self._admin_credential(instance)))
+            line = self._admins[name]
+        return line.as_read_only() if read_only else line
+
+    def has_admin(self, name: str) -> bool:
+        """Whether an administrator is configured."""
+        return self.instance(name).admin is not None
+
+    def credentials(self, account: str, instance: str) -> Credentials:
+        """The stored credential of an account on an instance, whether it exists yet or not."""
+        wanted = self.account(account)
+        require_scheme(wanted.scheme, where=wanted.where)
+        return Credentials(_Clear(self.secrets), instance=instance, account=account, scheme=wanted.scheme)
+
+    def credential(self, account: str, instance: str) -> Credential:
+        """What the account signs in with. Raises SecretUnavailable when apply has not made it yet."""
+        wanted = self.account(account)
+        parts = self.credentials(account, instance).parts()
+        secret = parts["client_secret"] if wanted.scheme == "oauth_client" else parts["password"]
+        return credential(
+            wanted.scheme,
+            secret,
+            user=wanted.user_name,
+            client_id=parts.get("client_id", ""),
+            client_secret=parts.get("client_secret", ""),
+            where=wanted.where,
+        )
+
+    def connection(self, account: str, instance: str, *, read_only: bool = False) -> Connection:
+        """A new connection as an account; it lives until the wiring is closed."""
+        return self._keep(
+            connect(self.instance(instance), self.credential(account, instance), read_only=read_only)
+        )
+
+    def anonymous(self, instance: str) -> Connection:
+        """A new read-only connection as nobody, for probes."""
+        return self._keep(connect(self.instance(instance), None, read_only=True))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Every preflight check, those of other capabilities included, in order of dependency."""
+        from linkspan.preflight.checks import CHECKS
+
+        return CHECKS
+
+    def close(self) -> None:
+        """Close every connection and the store."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+            self._admins.clear()
+        for line in lines:
+            line.close()
+        if "database" in self.__dict__:
+            self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _keep(self, line: Connection) -> Connection:
+        with self._lock:
+            self._lines.append(line)
+        return line
+
+    def _admin_credential(self, instance: InstanceConfig) -> Credential:
+        admin = instance.admin
+        if admin is None:
+            raise ConfigError(
+                f"instance {instance.name} has no admin",
+                fix="add admin: {scheme: basic, user: …, secret: env:…}; plan and apply need it",
+                where=instance.where,
+            )
+        return credential(
+            admin.scheme,
+            self.secret(admin.secret, where=admin.where).reveal(),
+            user=admin.user,
+            client_id=admin.client_id,
+            client_secret=(
+                self.secret(admin.client_secret, where=admin.where).reveal() if admin.client_secret else ""
+            ),
+            where=admin.where,
+        )
+
+
+class _Clear:
+    """The secret store as provisioning sees it: values in clear, absence as None."""
+
+    def __init__(self, store: SecretStore) -> None:
+        self._store = store
+
+    def read(self, name: str) -> str | None:
+        value = self._store.get(name)
+        return None if value is None else Secret.of(value).reveal()
+
+    def put(self, name: str, value: str, *, pending: bool) -> None:
+        self._store.put(name, value, pending=pending)
+
+    def confirm(self, name: str) -> None:
+        self._store.confirm(name)
+
+    def is_pending(self, name: str) -> bool:
+        return self._store.is_pending(name)

@@ -1,0 +1,157 @@
+"""The credential of one account on one instance: made here, stored before it is sent, proven by a login.
+
+Every instance has a secret of its own, named ``INSTANCE/ACCOUNT/SCHEME`` in the secret store. For
+basic it is the password; for OAuth a JSON object of the parts that the scheme needs.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets as randomness
+import string
+from typing import Protocol
+
+from linkspan.core.errors import ConfigError, SecretUnavailable
+
+SCHEMES = ("basic", "oauth_password", "oauth_client")
+PASSWORD_SCHEMES = ("basic", "oauth_password")
+OAUTH_SCHEMES = ("oauth_password", "oauth_client")
+_PARTS = {
+    "basic": ("password",),
+    "oauth_password": ("password", "client_id", "client_secret"),
+    "oauth_client": ("client_id", "client_secret"),
+}
+_MADE = {
+    "basic": ("password",),
+    "oauth_password": ("password", "client_secret"),
+    "oauth_client": ("client_secret",),
+}
+_LENGTH = 32
+_ALPHABET = string.ascii_letters + string.digits + "-_."
+
+
+class Secrets(Protocol):
+    """The part of the secret store used here."""
+
+    def read(self, name: str) -> str | None:
+        """The value in clear, or None."""
+
+    def put(self, name: str, value: str, *, pending: bool) -> None:
+        """Keep the value durably before returning. ``pending``: not proven by a login yet."""
+
+    def confirm(self, name: str) -> None:
+        """It has been proven by a login."""
+
+    def is_pending(self, name: str) -> bool:
+        """Kept, but not proven yet."""
+
+
+def require_scheme(scheme: str, *, where: str = "") -> None:
+    """Raise ConfigError for a scheme this release does not set up."""
+    if scheme not in SCHEMES:
+        raise ConfigError(
+            f"scheme {scheme} is not built yet", fix=f"use one of: {', '.join(SCHEMES)}", where=where
+        )
+
+
+def generate() -> str:
+    """A new secret: 32 characters, at least one of each class that password rules ask for."""
+    while True:
+        text = "".join(randomness.choice(_ALPHABET) for _ in range(_LENGTH))
+        if (
+            any(c.islower() for c in text)
+            and any(c.isupper() for c in text)
+            and any(c.isdigit() for c in text)
+            and any(c in "-_." for c in text)
+            and text[0].isalpha()
+        ):
+            return text
+
+
+def secret_name(instance: str, account: str, scheme: str) -> str:
+    """The name of the main secret in the store."""
+    return f"{instance}/{account}/{scheme}"
+
+
+class Credentials:
+    """The credential of one account on one instance."""
+
+    def __init__(self, store: Secrets, *, instance: str, account: str, scheme: str) -> None:
+        self._store = store
+        self.scheme = scheme
+        self.name = secret_name(instance, account, scheme)
+
+    @property
+    def state(self) -> str:
+        """``absent``, ``pending`` (sent or not, never proven) or ``confirmed``."""
+        parts = self._parts()
+        if not parts:
+            return "absent"
+        complete = all(parts.get(name) for name in _PARTS[self.scheme])
+        return "confirmed" if complete and not self._store.is_pending(self.name) else "pending"
+
+    @property
+    def uses_password(self) -> bool:
+        """Whether the user record has a password."""
+        return self.scheme in PASSWORD_SCHEMES
+
+    @property
+    def uses_client(self) -> bool:
+        """Whether an OAuth application is needed."""
+        return self.scheme in OAUTH_SCHEMES
+
+    def prepare(self) -> None:
+        """Make what is missing and store it as pending. What exists stays."""
+        parts = self._parts()
+        made = {name: generate() for name in _MADE[self.scheme] if not parts.get(name)}
+        if made:
+            self._keep({**parts, **made})
+
+    def password(self) -> str:
+        """The password of the user; made and stored as pending if there is none."""
+        self.prepare()
+        return self._parts()["password"]
+
+    def client_secret(self) -> str:
+        """The secret of the OAuth application; made and stored as pending if there is none."""
+        self.prepare()
+        return self._parts()["client_secret"]
+
+    def remember_client_id(self, client_id: str) -> None:
+        """Keep the id the instance gave to the OAuth application."""
+        parts = self._parts()
+        if parts.get("client_id") != client_id:
+            self._keep({**parts, "client_id": client_id})
+
+    def parts(self) -> dict[str, str]:
+        """What a login with the scheme needs, by name. Raises SecretUnavailable when something is missing."""
+        parts = self._parts()
+        missing = [name for name in _PARTS[self.scheme] if not parts.get(name)]
+        if missing:
+            raise SecretUnavailable(
+                f"store:{self.name} holds no {missing[0].replace('_', ' ')}",
+                fix="run `linkspan apply`; it makes the credential",
+                where=f"store:{self.name}",
+            )
+        return parts
+
+    def confirm(self) -> None:
+        """A login with it succeeded."""
+        self._store.confirm(self.name)
+
+    def _parts(self) -> dict[str, str]:
+        return read_parts(self.scheme, self._store.read(self.name) or "")
+
+    def _keep(self, parts: dict[str, str]) -> None:
+        text = parts["password"] if self.scheme == "basic" else json.dumps(parts, sort_keys=True)
+        self._store.put(self.name, text, pending=True)
+
+
+def read_parts(scheme: str, text: str) -> dict[str, str]:
+    """The parts in a stored secret. Plain text is the password, for oauth_client the client secret."""
+    if not text:
+        return {}
+    if scheme != "basic" and text.startswith("{"):
+        found = json.loads(text)
+        return {str(name): str(value) for name, value in found.items()}
+    return {"client_secret" if scheme == "oauth_client" else "password": text}

@@ -1,0 +1,25 @@
+"""What should be: the records of one account on one instance."""
+
+from __future__ import annotations
+
+from linkspan.provision.kinds import CREDENTIAL, KINDS, Intent
+from linkspan.provision.values import Wanted
+
+
+def desire(intent: Intent) -> list[Wanted]:
+    """Every record the account needs, those that others depend on first."""
+    return [wanted for kind in KINDS for wanted in kind.want(intent)]
+
+
+def credential_of(intent: Intent, instance: str) -> Wanted:
+    """The credential as a record: it lives in the secret store and is proven by a login."""
+    holders = [f"user/{intent.user_name}"]
+    if intent.uses_client:
+        holders.append(f"oauth_application/{intent.application}")
+    return Wanted(
+        kind=CREDENTIAL,
+        key=f"store:{instance}/{intent.account}/{intent.scheme}",
+        match={},
+        because="each instance has a secret of its own, stored before it is sent and proven by a login",
+        after=tuple(holders),
+    )

@@ -1,0 +1,116 @@
+"""What a kind of record brings: what it wants of an account, and how such a record is made and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from linkspan.connection import Connection
+from linkspan.provision.credentials import Credentials
+from linkspan.provision.recipe import Profile
+from linkspan.provision.values import Value, Wanted
+
+Retire = Literal["delete", "deactivate", "leave"]
+_TRUE = frozenset({"true", "1", "yes"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """What a person asked for: one account, as it should be on one instance."""
+
+    account: str
+    user_name: str
+    owner: str
+    profile: Profile
+    scheme: str
+
+    @property
+    def group(self) -> str:
+        """The name of the group that carries the account's roles."""
+        return f"linkspan.{self.account}"
+
+    @property
+    def application(self) -> str:
+        """The name of the account's OAuth application."""
+        return f"linkspan.{self.account}"
+
+    @property
+    def mark(self) -> str:
+        """What we write into a record's ``source`` to know it again."""
+        return f"linkspan:{self.account}"
+
+    @property
+    def uses_password(self) -> bool:
+        """Whether the user record needs a password."""
+        return self.scheme in {"basic", "oauth_password"}
+
+    @property
+    def uses_client(self) -> bool:
+        """Whether an OAuth application is needed."""
+        return self.scheme in {"oauth_password", "oauth_client"}
+
+
+class Kind:
+    """One kind of record. Subclasses state the facts and override what is special.
+
+    ``shared``: others may hold the same record, so its existence is no reason to stop.
+    ``given``: the record is not ours to make; where it is missing a person has to act.
+    ``optional``: fields that older releases do not have.
+    """
+
+    name = ""
+    table = ""
+    booleans: frozenset[str] = frozenset({"active"})
+    optional: frozenset[str] = frozenset()
+    shared = False
+    given = False
+    retires: Retire = "delete"
+
+    def want(self, intent: Intent) -> Iterable[Wanted]:
+        """Records of this kind that the account needs."""
+        raise NotImplementedError
+
+    def create(
+        self,
+        line: Connection,
+        values: Mapping[str, str],
+        credentials: Credentials,  # noqa: ARG002 - kinds that carry a secret take it from here
+    ) -> dict[str, Any]:
+        """Make the record; the row as the instance keeps it."""
+        return line.table.create(self.table, dict(values), fields=("sys_id", *values))
+
+    def update(self, line: Connection, sys_id: str, values: Mapping[str, str]) -> dict[str, Any]:
+        """Bring these fields to these values; the row as the instance keeps it."""
+        return line.table.update(self.table, sys_id, dict(values), fields=("sys_id", *values))
+
+    def retire(self, line: Connection, sys_id: str) -> None:
+        """Take the record out of use."""
+        if self.retires == "delete":
+            line.table.delete(self.table, sys_id)
+        elif self.retires == "deactivate":
+            line.table.update(self.table, sys_id, {"active": "false"})
+
+    def same(self, field: str, wanted: str, seen: str) -> bool:
+        """Whether two values mean the same; what the server re-encodes is not a difference."""
+        if field in self.booleans:
+            return (wanted.strip().lower() in _TRUE) == (seen.strip().lower() in _TRUE)
+        return wanted.strip() == seen.strip()
+
+    def missing(self, wanted: Wanted) -> str:
+        """For a given record: what a person does when it is not there."""
+        return f"create {wanted.id} on the instance"
+
+
+def in_words(value: Value) -> str:
+    """A wanted value for a person."""
+    return value if isinstance(value, str) else value.key
+
+
+def text(value: Any) -> str:
+    """A cell of the Table API as text: a reference object becomes its sys_id."""
+    if isinstance(value, Mapping):
+        return str(value.get("value", ""))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)

@@ -1,0 +1,36 @@
+"""Roles the recipe names. They come with the platform and its plugins and are never made here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from linkspan.provision.kinds.base import Intent, Kind
+from linkspan.provision.values import Wanted
+
+_COMES_WITH = {
+    "sn_incident_read": "the plugin com.snc.itsm.roles.incident_management",
+    "sn_incident_write": "the plugin com.snc.itsm.roles.incident_management",
+}
+
+
+class Role(Kind):
+    """``sys_user_role``, looked up only."""
+
+    name = "role"
+    table = "sys_user_role"
+    given = True
+    shared = True
+    retires = "leave"
+
+    def want(self, intent: Intent) -> Iterable[Wanted]:
+        for grant in intent.profile.grants:
+            yield Wanted(kind=self.name, key=grant.role, match={"name": grant.role}, because=grant.because)
+
+    def missing(self, wanted: Wanted) -> str:
+        source = _COMES_WITH.get(wanted.key)
+        if source:
+            return f"Activate {source} (System Definition > Plugins); it brings the role {wanted.key}."
+        return (
+            f"The role {wanted.key} does not exist here. Activate the plugin that brings it, or name another "
+            "role in the recipe. A role of this name made by hand would grant nothing."
+        )
