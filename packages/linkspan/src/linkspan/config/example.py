@@ -1,0 +1,40 @@
+"""The linkspan.yaml that ``linkspan init`` writes: it loads as it is."""
+
+EXAMPLE = """\
+# What linkspan keeps on your ServiceNow instances. Check it with: linkspan plan
+version: 1
+
+instances:
+  dev:
+    url: "https://dev00000.service-now.com"   # the instance itself: no path behind the host
+    environment: development                  # development, test, qa, staging, production, …
+    admin:                                    # who may create accounts; used by plan, apply, rotate only
+      scheme: basic                           # basic, oauth_password or oauth_client
+      user: admin
+      secret: "env:DEV_ADMIN"                 # never the secret itself: env:, file:, keyring:, store:
+    # ca: ca.pem                              # further certificate authorities (PEM), beside the system's
+    # proxy: "http://proxy.example:3128"      # only what is written here is used, not HTTPS_PROXY
+    # requests_per_minute: 600                # what linkspan allows itself; 0 = no limit
+
+accounts:
+  responder:                                  # the machine identity an outside system uses
+    recipe: incident-io                       # what it is for: a recipe's name or a path
+    profile: least                            # the smallest set of grants that works
+    user_name: svc.responder
+    owner: abel.tuter                         # who answers for it
+    instances: [dev]
+    scheme: oauth_client
+
+sync:
+  desk:                                       # incidents of the embedded desk, in step with ServiceNow
+    peer: desk
+    instance: dev
+    account: responder
+    poll_seconds: 5
+    push: false
+    # filter: "category=network"              # an encoded query: only incidents that match
+
+hub:
+  listen: "127.0.0.1:8700"                    # another address needs tokens
+  # tokens: ["env:LINKSPAN_TOKEN"]
+"""
