@@ -1,0 +1,152 @@
+"""The desk over JSON.
+
+Times are ISO 8601 UTC. A write may carry ``Idempotency-Key``; the same key again has no further
+effect, so a client that lost an answer repeats the request as it was.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel, ConfigDict
+
+from linkspan.core import clock
+from linkspan.core.errors import NotFound, Rejected
+from linkspan.desk import Incident, Update
+from linkspan.flows.hub import Hub
+
+IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key", max_length=190)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Offset = Annotated[int, Query(ge=0, le=10_000_000)]
+After = Annotated[int, Query(ge=0)]
+
+
+class Declaration(BaseModel):
+    """A new incident. What is left out takes the desk's defaults."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    name: str
+    summary: str = ""
+    severity: str = "moderate"
+    status: str = "triage"
+
+
+class Edit(BaseModel):
+    """Fields to change. With ``version`` the edit is refused when the incident has moved on."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    name: str | None = None
+    summary: str | None = None
+    severity: str | None = None
+    status: str | None = None
+    version: int | None = None
+
+
+class Note(BaseModel):
+    """An entry for the timeline."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    text: str
+    author: str = "Desk"
+
+
+def incident_json(incident: Incident) -> dict[str, Any]:
+    """An incident as the API shows it."""
+    return {
+        "id": incident.id,
+        "number": incident.number,
+        **incident.values,
+        "version": incident.version,
+        "created_at": clock.iso_time(incident.created_at),
+        "updated_at": clock.iso_time(incident.updated_at),
+    }
+
+
+def update_json(update: Update) -> dict[str, Any]:
+    """A timeline entry as the API shows it."""
+    return {
+        "id": update.id,
+        "seq": update.seq,
+        "incident": update.incident,
+        "text": update.text,
+        "author": update.author,
+        "at": clock.iso_time(update.at),
+    }
+
+
+def routes(hub: Hub) -> APIRouter:
+    """``/api/desk``: incidents, their edits and their timelines."""
+    router = APIRouter(prefix="/api/desk", tags=["desk"])
+    desk = hub.desk
+
+    @router.get("/incidents")
+    def list_incidents(
+        limit: Limit = 50, offset: Offset = 0, after_seq: After = 0, status: str = "", q: str = ""
+    ) -> dict[str, Any]:
+        """Incidents, last changed first. ``after_seq`` keeps those changed after an earlier ``seq``."""
+        seq = desk.last_seq()  # read first: a change in between shows again next time, never is missed
+        page = desk.incidents(limit=limit, offset=offset, status=status, search=q[:200], after_seq=after_seq)
+        end = offset + len(page.rows)
+        return {
+            "incidents": [incident_json(row) for row in page.rows],
+            "total": page.total,
+            "next": end if page.rows and end < page.total else None,
+            "seq": seq,
+        }
+
+    @router.post("/incidents", status_code=201)
+    def declare(body: Declaration, idempotency_key: IdempotencyKey = "") -> dict[str, Any]:
+        """Declare an incident."""
+        return incident_json(desk.declare(body.model_dump(), key=_key(idempotency_key)))
+
+    @router.get("/incidents/{incident}")
+    def show(incident: str) -> dict[str, Any]:
+        """An incident by id or number, its timeline and the record it is linked to."""
+        found = _found(hub, incident)
+        return {
+            **incident_json(found),
+            "updates": [update_json(entry) for entry in desk.timeline(found.id)],
+            "link": hub.links_of([found.id]).get(found.id),
+        }
+
+    @router.patch("/incidents/{incident}")
+    def edit(incident: str, body: Edit, idempotency_key: IdempotencyKey = "") -> dict[str, Any]:
+        """Change an incident."""
+        changes = body.model_dump(exclude_unset=True, exclude={"version"})
+        empty = sorted(name for name, value in changes.items() if value is None)
+        if empty:
+            raise Rejected(f"{empty[0]!r} cannot be null.", fix="Leave it out, or give text.", code="invalid")
+        found = _found(hub, incident)
+        return incident_json(desk.edit(found.id, changes, key=_key(idempotency_key), version=body.version))
+
+    @router.post("/incidents/{incident}/updates", status_code=201)
+    def add_update(incident: str, body: Note, idempotency_key: IdempotencyKey = "") -> dict[str, Any]:
+        """Add to an incident's timeline."""
+        found = _found(hub, incident)
+        return update_json(
+            desk.add_update(found.id, body.text, author=body.author, key=_key(idempotency_key))
+        )
+
+    @router.get("/updates")
+    def list_updates(after: After = 0, limit: Limit = 500) -> dict[str, Any]:
+        """Updates of all incidents after ``after``, in order; ``next`` is where to go on."""
+        entries = desk.updates(after=after, limit=limit)
+        return {
+            "updates": [update_json(entry) for entry in entries],
+            "next": entries[-1].seq if entries else after,
+        }
+
+    return router
+
+
+def _key(header: str) -> str:
+    # A name of its own, so that a client's key never meets a key of the sync.
+    return f"api:{header}" if header else ""
+
+
+def _found(hub: Hub, incident: str) -> Incident:
+    found = hub.desk.incident(incident)
+    if found is None:
+        raise NotFound("There is no such incident on the desk.", where=f"desk incident {incident[:64]}")
+    return found
