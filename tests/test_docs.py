@@ -1,0 +1,170 @@
+"""What the pages tell a reader to type is typed here.
+
+A page's fenced ``console`` blocks run in order in one folder and one shell; ``$ `` starts a command, ``> ``
+continues it, other lines are its output: each must appear, in order, with ``…`` for any text. A fenced
+block under ``<!-- file: NAME -->`` is written to that file first. ``<!-- not run here: REASON -->`` leaves
+the next block out. The ports of the pages are exchanged for free ones.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.repository import ROOT, name, pages
+
+LIMIT_SECONDS = 150
+# The ports that pages may speak of.
+PORTS = (8081, 8082, 8083, 8084, 8085, 8086, 8700, 8701)
+_BLOCK = re.compile(
+    r"(?:^<!-- (?P<order>file|not run here): (?P<what>.+?) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$",
+    flags=re.DOTALL | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: a file to write, or commands with the output they promise."""
+
+    language: str
+    body: str
+    file: str = ""
+    skipped: str = ""
+
+
+def blocks(page: Path) -> list[Block]:
+    """The blocks of a page that are typed or written, in order."""
+    found = []
+    for match in _BLOCK.finditer(page.read_text()):
+        file = match["what"] if match["order"] == "file" else ""
+        skipped = match["what"] if match["order"] == "not run here" else ""
+        if match["language"] == "console" or file:
+            found.append(Block(match["language"], match["body"], file, skipped))
+    return found
+
+
+def is_run(page: Path) -> bool:
+    return any(block.language == "console" and not block.skipped for block in blocks(page))
+
+
+def script(page: Path) -> tuple[str, list[str]]:
+    """A page as a shell script, and the output it promises."""
+    lines, promised = ["set -euo pipefail"], []
+    for block in blocks(page):
+        if block.skipped:
+            continue
+        if block.file:
+            lines += [f"cat > {block.file} <<'END_OF_FILE'", block.body.rstrip("\n"), "END_OF_FILE"]
+            continue
+        for line in block.body.splitlines():
+            if line.startswith("$ ") or line.startswith("> "):
+                lines.append(line[2:])
+            elif line.strip():
+                promised.append(line.strip())
+    return "\n".join(lines) + "\n", promised
+
+
+def with_free_ports(text: str) -> str:
+    """The page's ports exchanged for as many free ones that follow each other in the same way."""
+    for _ in range(50):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            base = probe.getsockname()[1]
+        shift = base - PORTS[0]
+        if base < 65000 and all(_is_free(port + shift) for port in PORTS):
+            return re.sub("|".join(map(str, PORTS)), _moved(shift), text)
+    raise RuntimeError("no free ports")
+
+
+def _moved(shift: int) -> Callable[[re.Match[str]], str]:
+    return lambda port: str(int(port[0]) + shift)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def environment(home: Path) -> dict[str, str]:
+    programs = Path(sys.executable).parent
+    return {
+        "HOME": str(home),
+        "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "COLUMNS": "120",
+    }
+
+
+def missing_lines(promised: list[str], output: str) -> list[str]:
+    """The promised lines that do not come, in order, in the output."""
+    rest = [line.strip() for line in output.splitlines()]
+    for number, line in enumerate(promised):
+        pattern = re.compile(".*".join(map(re.escape, line.split("…"))) + r"\Z")
+        place = next((i for i, got in enumerate(rest) if pattern.match(got)), None)
+        if place is None:
+            return promised[number:]
+        rest = rest[place + 1 :]
+    return []
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the pages are written for bash")
+@pytest.mark.parametrize("page", [page for page in pages() if is_run(page)], ids=name)
+def test_what_a_page_says_to_type_works(page: Path, tmp_path: Path) -> None:
+    text, promised = script(page)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with (tmp_path / "output").open("w+") as output:
+        shell = subprocess.Popen(
+            ["bash", "-c", with_free_ports(text)], cwd=folder, env=environment(tmp_path),
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        try:
+            code = shell.wait(LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            code = -1
+        finally:
+            _end(shell.pid)
+        output.seek(0)
+        said = output.read()
+    assert code == 0, f"{name(page)}: a command failed (exit {code})\n{said[-4000:]}"
+    assert not missing_lines(promised, said), f"{name(page)}: promised output did not come\n{said[-4000:]}"
+
+
+def _end(group: int) -> None:
+    """Stop what a page left running in the background."""
+    try:
+        os.killpg(group, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+
+
+def test_every_left_out_block_has_a_reason_and_the_readme_is_run_by_ci() -> None:
+    for page in pages():
+        for block in blocks(page):
+            assert not block.skipped or len(block.skipped) > 15, f"{name(page)}: say why a block is not run"
+    left_out = [block.body for block in blocks(ROOT / "README.md") if block.skipped]
+    commands = [line.removeprefix("$ ") for body in left_out for line in body.splitlines()]
+    steps = (ROOT / ".ci" / "run").read_text()
+    assert commands
+    for command in commands:
+        assert re.match(r"make \w+", command)[0] in steps, f".ci/run does not run {command}"
+
+
+def test_a_broken_page_is_seen(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```console\n$ echo one; echo two 2\none\ntwo …\nthree\n```\n")
+    text, promised = script(page)
+    said = subprocess.run(["bash", "-c", text], capture_output=True, text=True, timeout=20, check=True).stdout
+    assert missing_lines(promised, said) == ["three"]
