@@ -18,8 +18,8 @@ _REFERENCE = re.compile(r"(env|file|keyring|store|vault):\S.*")
 class Store(Protocol):
     """Where ``store:`` references are kept."""
 
-    def get(self, name: str) -> str:
-        """The secret of this name. Raises SecretUnavailable."""
+    def get(self, name: str) -> str | None:
+        """The secret of this name, or None."""
 
 
 def is_reference(text: str) -> bool:
@@ -48,9 +48,7 @@ def resolve(reference: str, *, store: Store | None = None, base: Path | None = N
         case "keyring":
             return _from_keyring(name, where)
         case "store":
-            if store is None:
-                raise SecretUnavailable(f"no secret store to read {reference} from", where=where)
-            return store.get(name)
+            return _from_store(name, store, where)
     raise SecretUnavailable(
         "vault: references are not built yet", where=where, fix="use env:, file:, keyring: or store:"
     )
@@ -74,6 +72,15 @@ def _from_file(path: Path, where: str) -> str:
         raise SecretUnavailable(f"{path} cannot be read: {reason}", where=where) from error
     if not value:
         raise SecretUnavailable(f"{path} is empty", where=where, fix="write the secret into it")
+    return value
+
+
+def _from_store(name: str, store: Store | None, where: str) -> str:
+    value = store.get(name) if store is not None else None
+    if not value:
+        raise SecretUnavailable(
+            f"the secret store has no {name}", where=where, fix="linkspan apply makes the accounts' secrets"
+        )
     return value
 
 

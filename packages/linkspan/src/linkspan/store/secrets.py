@@ -45,22 +45,24 @@ class SecretStore:
         self._lock_file = home / "secrets.lock"
         self._home = home
 
-    def get(self, name: str) -> str:
-        """The confirmed value, or the pending one when nothing is confirmed. Raises SecretUnavailable."""
+    def get(self, name: str) -> str | None:
+        """The value to use: the confirmed one, or the pending one when nothing is confirmed yet."""
         entry = self._read().get(name)
-        value = (entry.value if entry.value is not None else entry.pending) if entry else None
-        if value is None:
-            raise SecretUnavailable(
-                f"the secret store has no {name}",
-                where=str(self._file),
-                fix="linkspan apply makes the account's secrets",
-            )
-        return value
+        if entry is None:
+            return None
+        return entry.value if entry.value is not None else entry.pending
 
-    def pending(self, name: str) -> str | None:
-        """The value that waits to be confirmed, if there is one."""
+    def newest(self, name: str) -> str | None:
+        """The value put last, confirmed or not: what a change that was interrupted goes on with."""
         entry = self._read().get(name)
-        return entry.pending if entry else None
+        if entry is None:
+            return None
+        return entry.pending if entry.pending is not None else entry.value
+
+    def is_pending(self, name: str) -> bool:
+        """Whether a value waits to be confirmed."""
+        entry = self._read().get(name)
+        return entry is not None and entry.pending is not None
 
     def put(self, name: str, value: str, *, pending: bool = False) -> None:
         """Keep ``value``; on disk when this returns. A pending value leaves the confirmed one in place."""
