@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 import typer
 
 from linkspan.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
@@ -18,12 +16,12 @@ def register(app: typer.Typer) -> None:
 def init(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Write a commented linkspan.yaml. An existing file is left alone."""
     with answering("init", as_json) as reply:
+        from linkspan.config.example import EXAMPLE
         from linkspan.core.errors import ConfigError
 
-        text = (resources.files("linkspan.cli") / "linkspan.example.yaml").read_text(encoding="utf-8")
         try:
             with config.open("x", encoding="utf-8") as file:
-                file.write(text)
+                file.write(EXAMPLE)
         except FileExistsError as error:
             raise ConfigError(
                 "this file exists already", fix="choose another with --config FILE", where=str(config)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def apply_all(
             line=wiring.admin(name, read_only=False),
             marks=marks,
             ledger=ledger,
-            login=lambda intent, credentials, name=name: _login(wiring, name, intent, credentials),
+            login=partial(_login, wiring, name),
             actor=actor,
             announce=announce,
         )

@@ -74,7 +74,7 @@ class Wiring:
 
     def secret(self, reference: str, *, where: str = "") -> Secret:
         """The secret a reference names. Raises SecretUnavailable."""
-        return Secret.of(resolve(reference, store=self.secrets, where=where))
+        return Secret(resolve(reference, store=self.secrets, base=self.config.path.parent, where=where))
 
     def admin(self, name: str, *, read_only: bool = True) -> Connection:
         """A connection as the administrator of an instance. Raises ConfigError when none is configured."""
@@ -93,12 +93,12 @@ class Wiring:
         """The stored credential of an account on an instance, whether it exists yet or not."""
         wanted = self.account(account)
         require_scheme(wanted.scheme, where=wanted.where)
-        return Credentials(_Clear(self.secrets), instance=instance, account=account, scheme=wanted.scheme)
+        return Credentials(self.secrets, instance=instance, account=account, scheme=wanted.scheme)
 
     def credential(self, account: str, instance: str) -> Credential:
         """What the account signs in with. Raises SecretUnavailable when apply has not made it yet."""
         wanted = self.account(account)
-        parts = self.credentials(account, instance).parts()
+        parts = self.credentials(account, instance).proven_parts()
         secret = parts["client_secret"] if wanted.scheme == "oauth_client" else parts["password"]
         return credential(
             wanted.scheme,
@@ -166,23 +166,3 @@ class Wiring:
             ),
             where=admin.where,
         )
-
-
-class _Clear:
-    """The secret store as provisioning sees it: values in clear, absence as None."""
-
-    def __init__(self, store: SecretStore) -> None:
-        self._store = store
-
-    def read(self, name: str) -> str | None:
-        value = self._store.get(name)
-        return None if value is None else Secret.of(value).reveal()
-
-    def put(self, name: str, value: str, *, pending: bool) -> None:
-        self._store.put(name, value, pending=pending)
-
-    def confirm(self, name: str) -> None:
-        self._store.confirm(name)
-
-    def is_pending(self, name: str) -> bool:
-        return self._store.is_pending(name)

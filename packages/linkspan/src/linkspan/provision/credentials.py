@@ -33,17 +33,20 @@ _ALPHABET = string.ascii_letters + string.digits + "-_."
 class Secrets(Protocol):
     """The part of the secret store used here."""
 
-    def read(self, name: str) -> str | None:
-        """The value in clear, or None."""
+    def get(self, name: str) -> str | None:
+        """The confirmed value, or the pending one when none is confirmed."""
 
-    def put(self, name: str, value: str, *, pending: bool) -> None:
-        """Keep the value durably before returning. ``pending``: not proven by a login yet."""
-
-    def confirm(self, name: str) -> None:
-        """It has been proven by a login."""
+    def newest(self, name: str) -> str | None:
+        """The value put last, confirmed or not."""
 
     def is_pending(self, name: str) -> bool:
-        """Kept, but not proven yet."""
+        """Whether a value waits to be proven by a login."""
+
+    def put(self, name: str, value: str, *, pending: bool) -> None:
+        """Keep the value durably before returning; a pending one beside the confirmed one."""
+
+    def confirm(self, name: str) -> None:
+        """The pending value has been proven by a login."""
 
 
 def require_scheme(scheme: str, *, where: str = "") -> None:
@@ -124,8 +127,22 @@ class Credentials:
             self._keep({**parts, "client_id": client_id})
 
     def parts(self) -> dict[str, str]:
-        """What a login with the scheme needs, by name. Raises SecretUnavailable when something is missing."""
-        parts = self._parts()
+        """What a login with the scheme needs, by name; what is pending goes before what is confirmed.
+
+        Raises SecretUnavailable when something is missing.
+        """
+        return self._complete(self._parts())
+
+    def proven_parts(self) -> dict[str, str]:
+        """The same, what is confirmed going first: what a running program signs in with."""
+        return self._complete(read_parts(self.scheme, self._store.get(self.name) or ""))
+
+    def confirm(self) -> None:
+        """A login with it succeeded."""
+        if self._store.is_pending(self.name):
+            self._store.confirm(self.name)
+
+    def _complete(self, parts: dict[str, str]) -> dict[str, str]:
         missing = [name for name in _PARTS[self.scheme] if not parts.get(name)]
         if missing:
             raise SecretUnavailable(
@@ -135,12 +152,8 @@ class Credentials:
             )
         return parts
 
-    def confirm(self) -> None:
-        """A login with it succeeded."""
-        self._store.confirm(self.name)
-
     def _parts(self) -> dict[str, str]:
-        return read_parts(self.scheme, self._store.read(self.name) or "")
+        return read_parts(self.scheme, self._store.newest(self.name) or "")
 
     def _keep(self, parts: dict[str, str]) -> None:
         text = parts["password"] if self.scheme == "basic" else json.dumps(parts, sort_keys=True)

@@ -1,0 +1,65 @@
+"""``linkspan serve``: the hub with its API, its pages and the syncs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from linkspan.cli.options import DEFAULT_CONFIG, ConfigFile
+from linkspan.cli.output import answering
+
+if TYPE_CHECKING:
+    import typer
+
+    from linkspan.flows.wiring import Wiring
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(serve)
+
+
+def serve(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Run the hub: API, pages and syncs, until it is stopped.
+
+    Prints one line of JSON when it is ready: {"event": "ready", "url", "pid"}.
+    """
+    from linkspan.flows.wiring import Wiring
+
+    with answering("serve", as_json=False), Wiring.open(config) as wiring:
+        _serve(wiring)
+
+
+def _serve(wiring: Wiring) -> None:
+    import os
+
+    from linkspan.api import Access, create_app, server
+    from linkspan.flows.hub import open_hub
+    from linkspan.flows.pulse import Pulse
+    from linkspan.web import pages
+
+    logging.getLogger("linkspan").setLevel(logging.INFO)
+    settings = wiring.config.hub
+    with server.only_hub_of(wiring.home):
+        tokens = [wiring.secret(reference, where=settings.where).reveal() for reference in settings.tokens]
+        tokens = tokens or [server.own_token(wiring.home)]
+        listener = server.listen(settings.host, settings.port)
+        url = server.address_of(listener)
+        hub = open_hub(wiring, url)
+        pulse = Pulse(hub.stamp)
+
+        def ready() -> None:
+            hub.start()
+            line = {"event": "ready", "url": url, "pid": os.getpid()}
+            if not settings.tokens:
+                line["open"] = f"{url}/?token={tokens[0]}"  # nobody else was told this token
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
+
+        app = create_app(hub, Access(tokens, [settings.host]), pulse, parts=[pages])
+        try:
+            server.run(app, listener, pulse, home=wiring.home, ready=ready)
+        finally:
+            hub.stop()
