@@ -41,7 +41,7 @@ class PeerIncident:
 
 @dataclass(frozen=True, kw_only=True)
 class PeerEvent:
-    """"Something happened to this incident": thin on purpose, the incident is fetched again."""
+    """ "Something happened to this incident": thin on purpose, the incident is fetched again."""
 
     id: str
     incident: str

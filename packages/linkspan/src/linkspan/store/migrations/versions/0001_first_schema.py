@@ -75,19 +75,9 @@ def upgrade() -> None:
         sa.Column("number", sa.Text(), server_default="", nullable=False),
         sa.Column("peer_id", sa.Text(), nullable=True),
         sa.Column("peer_reference", sa.Text(), server_default="", nullable=False),
-        sa.Column(
-            "base",
-            sa.JSON(),
-            nullable=True,
-            comment="the values both sides last agreed on, in the peer's words",
-        ),
-        sa.Column(
-            "record", sa.JSON(), nullable=True, comment="the record's mapped fields as last read or written"
-        ),
+        sa.Column("base", sa.JSON(), nullable=True, comment="what both sides last agreed on"),
         sa.Column("mod_count", sa.Integer(), server_default="-1", nullable=False),
-        sa.Column("written_mod_count", sa.Integer(), server_default="-1", nullable=False),
         sa.Column("peer_version", sa.Integer(), server_default="-1", nullable=False),
-        sa.Column("written_peer_version", sa.Integer(), server_default="-1", nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("synced_at", sa.Float(), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),

@@ -1,0 +1,1 @@
+"""How two vocabularies meet: tables of values and pure functions, no I/O."""

@@ -1,0 +1,156 @@
+"""Writes that must happen once, although an answer may be lost.
+
+The platform has no idempotency key: a POST that timed out may have committed, and its transaction
+may still run until the quota rule ends it (ServiceNow docs: default transaction quota rules, 60 s).
+So what is about to be written is committed here first; if the outcome is unknown, the record is
+looked up by its correlation id, and written again only when it is surely not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from linkspan.connection import Connection
+from linkspan.core import clock, query
+from linkspan.core.errors import Ambiguous, BadReply, LinkspanError
+from linkspan.store import Database
+from linkspan.store.database import insert_new
+from linkspan.store.tables import intent
+
+# What these say leaves open whether the write was committed; everything else says it was not.
+_IN_DOUBT = (Ambiguous, BadReply)
+OnDone = Callable[[sa.Connection, str], None]
+
+
+class Records:
+    """Creates and notes on one instance.
+
+    ``transaction_seconds`` is the longest a request may still be running there after we lost it.
+    """
+
+    def __init__(
+        self, database: Database, connection: Connection, *, instance: str, transaction_seconds: float = 60
+    ) -> None:
+        self._database = database
+        self._connection = connection
+        self._instance = instance
+        self._transaction_seconds = transaction_seconds
+
+    def create(
+        self, table: str, values: Mapping[str, str], *, correlation_id: str, fields: Sequence[str]
+    ) -> dict[str, str]:
+        """The record with this correlation id, created unless it exists. Returns ``fields`` of it.
+
+        Raises Ambiguous while the outcome of an earlier try is open; try again later.
+        """
+        key = f"create/{self._instance}/{table}/{correlation_id}"
+        again = self._open(key, table=table, kind="create", target=correlation_id, content=_digest(values))
+        if again:
+            found = self.find(table, correlation_id, fields=fields)
+            if found is not None:
+                self._close(key, found["sys_id"])
+                return found
+            self._wait_for_outcome(key, f"{table} {correlation_id}")
+        sent = {**values, "correlation_id": correlation_id}
+        record = self._send(
+            key, lambda: self._connection.table.create(table, sent, fields=tuple(fields)), again
+        )
+        self._close(key, record["sys_id"])
+        return record
+
+    def find(self, table: str, correlation_id: str, *, fields: Sequence[str]) -> dict[str, str] | None:
+        """The oldest record with this correlation id.
+
+        Every row is compared again: an instance that ignores the condition would answer with others.
+        """
+        terms = query.all_of(
+            query.term("correlation_id", "=", correlation_id), query.order_by("sys_created_on", "sys_id")
+        )
+        wanted = tuple(dict.fromkeys((*fields, "correlation_id")))
+        rows = self._connection.table.page(table, query=terms, fields=wanted, limit=10).rows
+        return next((row for row in rows if row.get("correlation_id") == correlation_id), None)
+
+    def add_note(
+        self,
+        table: str,
+        sys_id: str,
+        text: str,
+        *,
+        key: str,
+        written_by_us: Callable[[], int],
+        remembered: int,
+        on_done: OnDone,
+        fields: Sequence[str],
+    ) -> dict[str, str] | None:
+        """Append a work note once. Returns the record after the write, None when it was there already.
+
+        ``written_by_us`` counts the notes with this text that we wrote on the record (asked only in
+        doubt), ``remembered`` how many of them are accounted for. ``on_done`` runs in the transaction
+        that closes the intent.
+        """
+        key = f"note/{self._instance}/{sys_id}/{key}"
+        again = self._open(key, table=table, kind="note", target=sys_id, content=_digest({"text": text}))
+        if again:
+            if written_by_us() > remembered:
+                self._close(key, sys_id, on_done)
+                return None
+            self._wait_for_outcome(key, f"a note on {table} {sys_id}")
+        note = {"work_notes": text}
+        record = self._send(
+            key, lambda: self._connection.table.update(table, sys_id, note, fields=tuple(fields)), again
+        )
+        self._close(key, sys_id, on_done)
+        return record
+
+    # --- intents
+
+    def _open(self, key: str, **values: str) -> bool:
+        """Commit the intent; True when an earlier try is on record."""
+        row = {"key": key, "instance": self._instance, "state": "open", "opened_at": clock.now()}
+        row |= {"table_name": values.pop("table"), **values}
+        with self._database.begin() as connection:
+            return not insert_new(connection, intent, row)
+
+    def _close(self, key: str, result: str, on_done: OnDone | None = None) -> None:
+        with self._database.begin() as connection:
+            closed = {"state": "done", "result": result, "closed_at": clock.now()}
+            connection.execute(sa.update(intent).where(intent.c.key == key).values(closed))
+            if on_done is not None:
+                on_done(connection, result)
+
+    def _send(self, key: str, write: Callable[[], dict[str, Any]], again: bool) -> dict[str, Any]:
+        """Send; an answer that says "no" takes the intent back, a repeat restarts its clock."""
+        if again:
+            with self._database.begin() as connection:
+                restarted = {"opened_at": clock.now(), "state": "open"}
+                connection.execute(sa.update(intent).where(intent.c.key == key).values(restarted))
+        try:
+            return write()
+        except _IN_DOUBT:
+            raise
+        except LinkspanError:
+            with self._database.begin() as connection:
+                connection.execute(sa.delete(intent).where(intent.c.key == key))
+            raise
+
+    def _wait_for_outcome(self, key: str, what: str) -> None:
+        with self._database.read() as connection:
+            opened_at = connection.execute(
+                sa.select(intent.c.opened_at).where(intent.c.key == key)
+            ).scalar_one()
+        left = opened_at + self._transaction_seconds - clock.now()
+        if left > 0:
+            raise Ambiguous(
+                f"it is not known yet whether {what} was written; asking again in {left:.0f} s",
+                fix="nothing to do: it is looked up before it is written again",
+                where=self._instance,
+            )
+
+
+def _digest(values: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(dict(values), sort_keys=True).encode()).hexdigest()

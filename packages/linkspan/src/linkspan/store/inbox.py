@@ -1,0 +1,167 @@
+"""Events waiting for their link, in order, and the fate each came to.
+
+An event enters once (unique by sync, side and event id) and leaves with one fate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from linkspan.core import clock
+from linkspan.store.database import insert_new
+from linkspan.store.tables import inbox, link
+
+Side = Literal["instance", "peer"]
+Fate = Literal["applied", "coalesced", "echo", "filtered", "parked", "dead"]
+FATES: tuple[Fate, ...] = ("applied", "coalesced", "echo", "filtered", "parked", "dead")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One waiting event. ``version`` is sys_mod_count or the far side's version."""
+
+    seq: int
+    side: Side
+    event_id: str
+    version: int
+    payload: Mapping[str, Any] | None
+    received_at: float
+
+
+def append(
+    connection: sa.Connection,
+    *,
+    sync: str,
+    link_id: int,
+    side: Side,
+    event_id: str,
+    version: int,
+    payload: Mapping[str, Any] | None = None,
+    fate: Fate | None = None,
+    reason: str = "",
+) -> bool:
+    """Add an event, with its fate if that is known at once; False when it was received before."""
+    now = clock.now()
+    row = {
+        "sync": sync,
+        "link_id": link_id,
+        "side": side,
+        "event_id": event_id,
+        "version": version,
+        "payload": payload,
+        "received_at": now,
+        "fate": fate,
+        "fated_at": now if fate else None,
+        "reason": reason or None,
+    }
+    return insert_new(connection, inbox, row)
+
+
+def waiting(connection: sa.Connection, link_id: int) -> list[Event]:
+    """The events of a link that have no fate yet, oldest first."""
+    query = sa.select(inbox).where(inbox.c.link_id == link_id, inbox.c.fate.is_(None)).order_by(inbox.c.seq)
+    return [
+        Event(
+            seq=row.seq,
+            side=row.side,
+            event_id=row.event_id,
+            version=row.version,
+            payload=row.payload,
+            received_at=row.received_at,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def settle(connection: sa.Connection, seqs: Iterable[int], fate: Fate, reason: str = "") -> None:
+    """Give these events their fate. The payload is dropped: it has served."""
+    wanted = list(seqs)
+    if not wanted:
+        return
+    connection.execute(
+        sa.update(inbox)
+        .where(inbox.c.seq.in_(wanted))
+        .values(fate=fate, fated_at=clock.now(), reason=reason or None, payload=None)
+    )
+
+
+def unpark(connection: sa.Connection, link_id: int) -> None:
+    """Parked events of a link whose both sides now agree were overtaken by what came later."""
+    connection.execute(
+        sa.update(inbox)
+        .where(inbox.c.link_id == link_id, inbox.c.fate == "parked")
+        .values(fate="coalesced", fated_at=clock.now())
+    )
+
+
+def waiting_links(connection: sa.Connection, sync: str) -> list[int]:
+    """Links with events to serve whose time has come."""
+    query = (
+        sa.select(inbox.c.link_id)
+        .join(link, link.c.id == inbox.c.link_id)
+        .where(inbox.c.sync == sync, inbox.c.fate.is_(None), link.c.not_before <= clock.now())
+        .distinct()
+    )
+    return list(connection.execute(query).scalars())
+
+
+def counts(connection: sa.Connection, sync: str) -> dict[str, int]:
+    """The ledger: events received and how many came to each fate, ``pending`` without one."""
+    query = sa.select(inbox.c.fate, sa.func.count()).where(inbox.c.sync == sync).group_by(inbox.c.fate)
+    found = {fate or "pending": count for fate, count in connection.execute(query)}
+    ledger = {name: found.get(name, 0) for name in (*FATES, "pending")}
+    return {"received": received(connection, sync), **ledger}
+
+
+def received(connection: sa.Connection, sync: str) -> int:
+    """How many events ever entered, counted apart from their fates so that the ledger can be checked."""
+    query = sa.select(sa.func.count(inbox.c.seq)).where(inbox.c.sync == sync)
+    return int(connection.execute(query).scalar_one())
+
+
+def last_received(connection: sa.Connection, sync: str) -> float:
+    """When the newest event was received, 0 if there is none."""
+    query = sa.select(inbox.c.received_at).where(inbox.c.sync == sync).order_by(inbox.c.seq.desc()).limit(1)
+    return float(connection.execute(query).scalar_one_or_none() or 0)
+
+
+def lag(connection: sa.Connection, sync: str, *, last: int = 500) -> tuple[list[float], float | None]:
+    """Seconds from receipt to application of the ``last`` applied events, and the oldest waiting receipt."""
+    applied = (
+        sa.select(inbox.c.fated_at - inbox.c.received_at)
+        .where(inbox.c.sync == sync, inbox.c.fate == "applied")
+        .order_by(inbox.c.fated_at.desc())
+        .limit(last)
+    )
+    oldest = sa.select(sa.func.min(inbox.c.received_at)).where(inbox.c.sync == sync, inbox.c.fate.is_(None))
+    return list(connection.execute(applied).scalars()), connection.execute(oldest).scalar_one_or_none()
+
+
+def recent(connection: sa.Connection, sync: str, *, limit: int = 20) -> list[dict[str, Any]]:
+    """The latest events with their fate and link, newest first, for pages."""
+    query = (
+        sa.select(inbox, link.c.number, link.c.peer_reference, link.c.peer_id, link.c.sys_id)
+        .join(link, link.c.id == inbox.c.link_id)
+        .where(inbox.c.sync == sync)
+        .order_by(inbox.c.seq.desc())
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def parked(connection: sa.Connection, sync: str, *, limit: int = 100) -> list[dict[str, Any]]:
+    """Parked events with the reason, newest first."""
+    query = (
+        sa.select(
+            inbox.c.seq, inbox.c.side, inbox.c.reason, link.c.number, link.c.peer_reference, link.c.problem
+        )
+        .join(link, link.c.id == inbox.c.link_id)
+        .where(inbox.c.sync == sync, inbox.c.fate == "parked")
+        .order_by(inbox.c.seq.desc())
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in connection.execute(query)]

@@ -1,0 +1,198 @@
+"""Pairs: this record here is that incident there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from linkspan.core import clock
+from linkspan.store.database import insert_new
+from linkspan.store.tables import conflict, link, note
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """One pair; ``sys_id`` or ``peer_id`` is None until that side exists.
+
+    ``base`` holds what both sides last agreed on: ``peer``, ``record``, and the versions that were our
+    own writes (``own_mods``, ``own_versions``). ``mod_count`` is the sys_mod_count up to which the
+    record's notes are accounted for, ``peer_version`` the far side's version up to which everything is.
+    """
+
+    id: int
+    sync: str
+    instance: str
+    table_name: str
+    sys_id: str | None
+    number: str
+    peer_id: str | None
+    peer_reference: str
+    base: Mapping[str, Any] | None
+    mod_count: int
+    peer_version: int
+    attempts: int
+    not_before: float
+    problem: Mapping[str, Any] | None = None
+    synced_at: float | None = None
+    created_at: float = 0.0
+    born: str = field(default="")
+
+
+_COLUMNS = (
+    link.c.id,
+    link.c.sync,
+    link.c.instance,
+    link.c.table_name,
+    link.c.sys_id,
+    link.c.number,
+    link.c.peer_id,
+    link.c.peer_reference,
+    link.c.base,
+    link.c.mod_count,
+    link.c.peer_version,
+    link.c.attempts,
+    link.c.not_before,
+    link.c.problem,
+    link.c.synced_at,
+    link.c.created_at,
+)
+
+
+def get(connection: sa.Connection, link_id: int) -> Link:
+    """The link with this id. Raises sqlalchemy.exc.NoResultFound."""
+    return _one(connection, link.c.id == link_id) or _missing(link_id)
+
+
+def _missing(link_id: int) -> Link:
+    raise sa.exc.NoResultFound(f"no link {link_id}")
+
+
+def by_record(connection: sa.Connection, sync: str, sys_id: str) -> Link | None:
+    """The link of a record."""
+    return _one(connection, (link.c.sync == sync) & (link.c.sys_id == sys_id))
+
+
+def by_peer(connection: sa.Connection, sync: str, peer_id: str) -> Link | None:
+    """The link of an incident on the far side."""
+    return _one(connection, (link.c.sync == sync) & (link.c.peer_id == peer_id))
+
+
+def _one(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> Link | None:
+    row = connection.execute(sa.select(*_COLUMNS).where(condition)).one_or_none()
+    return None if row is None else _link(row)
+
+
+def _link(row: Any) -> Link:
+    born = (row.base or {}).get("born", "")
+    return Link(**row._mapping, born=born)
+
+
+def open_link(
+    connection: sa.Connection,
+    *,
+    sync: str,
+    instance: str,
+    table_name: str,
+    born: str,
+    sys_id: str | None = None,
+    peer_id: str | None = None,
+) -> Link:
+    """A new link with one side known; the existing one when that side is linked already."""
+    row = {
+        "sync": sync,
+        "instance": instance,
+        "table_name": table_name,
+        "sys_id": sys_id,
+        "peer_id": peer_id,
+        "created_at": clock.now(),
+        "base": {"born": born},
+    }
+    insert_new(connection, link, row)
+    found = by_record(connection, sync, sys_id) if sys_id else by_peer(connection, sync, peer_id or "")
+    assert found is not None
+    return found
+
+
+def change(connection: sa.Connection, link_id: int, **values: Any) -> None:
+    """Set columns of a link."""
+    connection.execute(sa.update(link).where(link.c.id == link_id).values(**values))
+
+
+def page(
+    connection: sa.Connection, sync: str | None = None, *, after: int = 0, limit: int = 500
+) -> list[Link]:
+    """Links in order of their id."""
+    query = sa.select(*_COLUMNS).where(link.c.id > after).order_by(link.c.id).limit(limit)
+    if sync is not None:
+        query = query.where(link.c.sync == sync)
+    return [_link(row) for row in connection.execute(query)]
+
+
+def count(connection: sa.Connection, sync: str) -> int:
+    """How many pairs have both sides."""
+    both = link.c.sys_id.is_not(None) & link.c.peer_id.is_not(None)
+    query = sa.select(sa.func.count()).select_from(link).where((link.c.sync == sync) & both)
+    return int(connection.execute(query).scalar_one())
+
+
+def latest(connection: sa.Connection, sync: str, *, limit: int = 20) -> list[Link]:
+    """The links that were settled last, newest first."""
+    query = sa.select(*_COLUMNS).where(link.c.sync == sync).order_by(link.c.synced_at.desc()).limit(limit)
+    return [_link(row) for row in connection.execute(query)]
+
+
+# --- notes
+
+
+def notes(connection: sa.Connection, link_id: int, side: str) -> dict[str, str]:
+    """Notes of ``side`` that are on the other side too: key → sha256 of the text as written there."""
+    query = sa.select(note.c.key, note.c.sent).where((note.c.link_id == link_id) & (note.c.side == side))
+    return {row.key: row.sent for row in connection.execute(query)}
+
+
+def remember_note(
+    connection: sa.Connection, link_id: int, *, side: str, key: str, sent: str, counterpart: str = ""
+) -> None:
+    """This note is on both sides now."""
+    row = {
+        "link_id": link_id,
+        "side": side,
+        "key": key,
+        "sent": sent,
+        "counterpart": counterpart,
+        "at": clock.now(),
+    }
+    insert_new(connection, note, row)
+
+
+# --- conflicts
+
+
+def record_conflict(connection: sa.Connection, link_id: int, values: Mapping[str, Any]) -> None:
+    """Keep both values of a conflict."""
+    connection.execute(conflict.insert().values(link_id=link_id, at=clock.now(), **values))
+
+
+def conflicts(connection: sa.Connection, sync: str, *, limit: int = 100) -> list[dict[str, Any]]:
+    """Conflicts of a sync, newest first."""
+    query = (
+        sa.select(conflict, link.c.number, link.c.peer_reference)
+        .join(link, link.c.id == conflict.c.link_id)
+        .where(link.c.sync == sync)
+        .order_by(conflict.c.id.desc())
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def count_conflicts(connection: sa.Connection, sync: str) -> int:
+    """How many conflicts were kept."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(conflict.join(link, link.c.id == conflict.c.link_id))
+        .where(link.c.sync == sync)
+    )
+    return int(connection.execute(query).scalar_one())

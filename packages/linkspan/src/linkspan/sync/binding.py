@@ -1,0 +1,58 @@
+"""One sync with everything it works on: the far side, the instance, the mapping, the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from linkspan.connection import Connection
+from linkspan.core.peer import Peer
+from linkspan.feed.journal import NoteReader
+from linkspan.mapping.incident import IncidentMapping
+from linkspan.records import Records
+from linkspan.store import Database
+
+CORRELATION = "ls"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """What a sync is made of.
+
+    ``account`` is the sys_id of our user, ``peer_title`` what people call the far side.
+    """
+
+    name: str
+    instance: str
+    peer: Peer
+    peer_title: str
+    connection: Connection
+    records: Records
+    notes: NoteReader
+    database: Database
+    account: str
+    mapping: IncidentMapping = field(default_factory=IncidentMapping)
+    table: str = "incident"
+    condition: str = ""
+    poll_seconds: float = 5
+
+    def correlation_id(self, peer_id: str) -> str:
+        """What the record of a far side's incident carries, ≤ 100 characters."""
+        return f"{CORRELATION}:{self.name}:incident:{peer_id}"
+
+    def peer_of(self, correlation_id: str) -> str | None:
+        """The far side's incident named by a record's correlation id, if this sync wrote it."""
+        head = self.correlation_id("")
+        return correlation_id[len(head) :] if correlation_id.startswith(head) else None
+
+    def peer_key(self, sys_id: str) -> str:
+        """The idempotency key of the far side's incident for a record."""
+        return f"{self.note_prefix}{sys_id}"
+
+    def record_of(self, key: str) -> str | None:
+        """The record named by a far side incident's creation key, if this sync wrote it."""
+        return key[len(self.note_prefix) :] if key.startswith(self.note_prefix) else None
+
+    @property
+    def note_prefix(self) -> str:
+        """Every key this sync gives to the far side starts so."""
+        return f"sync:{self.name}:"

@@ -1,0 +1,232 @@
+"""Events enter here: what was read and how far, in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from linkspan.core import clock
+from linkspan.core.peer import PeerEvent
+from linkspan.feed import sweep
+from linkspan.feed.journal import RecordNote
+from linkspan.mapping.incident import RECORD_FIELDS
+from linkspan.store import inbox, links, watermarks
+from linkspan.store.links import Link
+from linkspan.store.tables import inbox as inbox_table
+from linkspan.sync.binding import Binding
+
+Row = Mapping[str, str]
+
+
+class InstanceIntake:
+    """Reads what changed on the instance into the inbox. One per sync and process."""
+
+    def __init__(self, binding: Binding) -> None:
+        self._binding = binding
+        self._seen: dict[tuple[str, str], float] = {}
+        self._deep_at = 0.0
+
+    @property
+    def _mark(self) -> str:
+        return f"sync:{self._binding.name}:instance"
+
+    def poll(self) -> list[int]:
+        """One full poll; the links that have something to do. Raises the errors of ``core.errors``."""
+        started = clock.now()
+        mark = self._load_mark()
+        deep = time.monotonic() - self._deep_at >= sweep.DEEP_EVERY_SECONDS
+        overlap = sweep.DEEP_OVERLAP_SECONDS if deep else sweep.OVERLAP_SECONDS
+        since = max(mark["floor"], sweep.back(mark["at"], overlap)) if mark["at"] else mark["floor"]
+        touched: list[int] = []
+        ignored = {tuple(entry) for entry in mark["ignored"]}
+        for page in sweep.changed_since(
+            self._binding.connection,
+            self._binding.table,
+            since=since or "1970-01-01 00:00:00",
+            fields=RECORD_FIELDS,
+            condition=self._binding.condition,
+        ):
+            fresh = [
+                row for row in page if _identity(row) not in ignored and _identity(row) not in self._seen
+            ]
+            mark["at"] = max(mark["at"], page[-1]["sys_updated_on"])
+            touched += self._take(fresh, mark)
+        with self._binding.database.begin() as connection:
+            watermarks.save(connection, f"{self._mark}:polled", {"started": started})
+        if deep:
+            self._deep_at = time.monotonic()
+        self._forget_old()
+        return touched
+
+    def _load_mark(self) -> dict[str, Any]:
+        with self._binding.database.read() as connection:
+            mark = watermarks.load(connection, self._mark)
+        return dict(mark) if mark is not None else self._start()
+
+    def _start(self) -> dict[str, Any]:
+        """The first poll ever: what exists on the instance now is not news."""
+        binding = self._binding
+        at = sweep.newest(binding.connection, binding.table, condition=binding.condition)
+        ignored: list[list[str]] = []
+        if at:
+            fields = ("sys_id", "sys_updated_on", "sys_mod_count")
+            for page in sweep.changed_since(
+                binding.connection, binding.table, since=at, fields=fields, condition=binding.condition
+            ):
+                ignored += [list(_identity(row)) for row in page if row["sys_updated_on"] == at]
+        mark = {"at": at, "floor": at, "ignored": ignored}
+        with binding.database.begin() as connection:
+            watermarks.save(connection, self._mark, mark)
+        return mark
+
+    def _take(self, rows: Sequence[Row], mark: Mapping[str, Any]) -> list[int]:
+        """Put these rows into the inbox, with their notes where those are not accounted for yet."""
+        with self._binding.database.read() as connection:
+            known = _known_events(connection, self._binding.name, [_event_id(row) for row in rows])
+            rows = [row for row in rows if _event_id(row) not in known]
+            links_now = {row["sys_id"]: self._find(connection, row) for row in rows}
+        unread = [row["sys_id"] for row in rows if not _is_own(links_now[row["sys_id"]], row)]
+        notes = self._binding.notes.read(self._binding.table, unread) if unread else {}
+        touched = []
+        with self._binding.database.begin() as connection:
+            for row in rows:
+                link_id = self._append(connection, row, notes.get(row["sys_id"]))
+                if link_id is not None:
+                    touched.append(link_id)
+            if rows:
+                watermarks.save(connection, self._mark, dict(mark))
+        now = time.monotonic()
+        self._seen.update((_identity(row), now) for row in rows)
+        return touched
+
+    def _find(self, connection: sa.Connection, row: Row) -> Link | None:
+        binding = self._binding
+        found = links.by_record(connection, binding.name, row["sys_id"])
+        if found is None and (peer_id := binding.peer_of(row["correlation_id"])):
+            found = links.by_peer(connection, binding.name, peer_id)
+        return found
+
+    def _append(self, connection: sa.Connection, row: Row, notes: Sequence[RecordNote] | None) -> int | None:
+        """The link to wake, None when the event needs no work."""
+        binding = self._binding
+        link = self._find(connection, row) or links.open_link(
+            connection,
+            sync=binding.name,
+            instance=binding.instance,
+            table_name=binding.table,
+            born="instance",
+            sys_id=row["sys_id"],
+        )
+        if link.sys_id is None:
+            links.change(connection, link.id, sys_id=row["sys_id"], number=row["number"])
+        version = int(row["sys_mod_count"])
+        twin = link.sys_id is not None and link.sys_id != row["sys_id"]
+        own = not twin and notes is None and _is_own(link, row)
+        payload = None if own else {"record": dict(row), "notes": [asdict(note) for note in notes or ()]}
+        inbox.append(
+            connection,
+            sync=binding.name,
+            link_id=link.id,
+            side="instance",
+            event_id=_event_id(row),
+            version=version,
+            payload=payload,
+            fate="parked" if twin else "echo" if own else None,
+            reason=f"{row['number']} carries the correlation id of {link.number}" if twin else "",
+        )
+        return None if own or twin else link.id
+
+    def _forget_old(self) -> None:
+        limit = time.monotonic() - 2 * sweep.DEEP_OVERLAP_SECONDS
+        if len(self._seen) > 10_000:
+            self._seen = {key: at for key, at in self._seen.items() if at > limit}
+
+
+class PeerIntake:
+    """Takes the far side's events into the inbox."""
+
+    def __init__(self, binding: Binding) -> None:
+        self._binding = binding
+
+    @property
+    def _mark(self) -> str:
+        return f"sync:{self._binding.name}:peer"
+
+    def poll(self) -> list[int]:
+        """One full poll; the links that have something to do. Raises the errors of ``core.errors``."""
+        started = clock.now()
+        touched: list[int] = []
+        with self._binding.database.read() as connection:
+            cursor = watermarks.load(connection, self._mark) or ""
+        while True:
+            pulled = self._binding.peer.pull(cursor)
+            with self._binding.database.begin() as connection:
+                for event in pulled.events:
+                    link_id = self._append(connection, event)
+                    if link_id is not None:
+                        touched.append(link_id)
+                if pulled.events:
+                    watermarks.save(connection, self._mark, pulled.cursor)
+                else:
+                    watermarks.save(connection, f"{self._mark}:polled", {"started": started})
+            if not pulled.events:
+                return touched
+            cursor = pulled.cursor
+
+    def _append(self, connection: sa.Connection, event: PeerEvent) -> int | None:
+        binding = self._binding
+        link = links.by_peer(connection, binding.name, event.incident)
+        if link is None and (sys_id := binding.record_of(event.key)):
+            link = links.by_record(connection, binding.name, sys_id)
+        if link is None:
+            link = links.open_link(
+                connection,
+                sync=binding.name,
+                instance=binding.instance,
+                table_name=binding.table,
+                born="peer",
+                peer_id=event.incident,
+            )
+        if link.peer_id is None:
+            links.change(connection, link.id, peer_id=event.incident)
+        accounted = event.version <= link.peer_version
+        own = event.version in (link.base or {}).get("own_versions", ())
+        inbox.append(
+            connection,
+            sync=binding.name,
+            link_id=link.id,
+            side="peer",
+            event_id=event.id,
+            version=event.version,
+            fate=("echo" if own else "coalesced") if accounted else None,
+        )
+        return None if accounted else link.id
+
+
+def _identity(row: Row) -> tuple[str, str]:
+    return row["sys_id"], row["sys_mod_count"]
+
+
+def _event_id(row: Row) -> str:
+    return f"{row['sys_id']}:{row['sys_mod_count']}"
+
+
+def _is_own(link: Link | None, row: Row) -> bool:
+    """True when this state of the record is our own write and nothing came between."""
+    if link is None or link.base is None:
+        return False
+    version = int(row["sys_mod_count"])
+    return version <= link.mod_count and version in link.base.get("own_mods", ())
+
+
+def _known_events(connection: sa.Connection, sync: str, event_ids: Sequence[str]) -> set[str]:
+    if not event_ids:
+        return set()
+    query = sa.select(inbox_table.c.event_id).where(
+        inbox_table.c.sync == sync, inbox_table.c.side == "instance", inbox_table.c.event_id.in_(event_ids)
+    )
+    return set(connection.execute(query).scalars())

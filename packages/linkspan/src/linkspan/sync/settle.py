@@ -1,0 +1,457 @@
+"""Draining one link: read both sides, merge, write what is missing, give every event its fate.
+
+Everything here may be cut off at any moment and run again. Values are written only where they
+differ from what is there now, creates and notes go through ``records`` or carry a key, and the fates
+are committed last, together with the new base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from linkspan.core import clock
+from linkspan.core.errors import (
+    LinkspanError,
+    NotAuthenticated,
+    NotFound,
+    RateLimited,
+    Rejected,
+    SecretUnavailable,
+    Stale,
+)
+from linkspan.core.peer import PeerIncident, PeerNote
+from linkspan.feed.journal import digest, normal
+from linkspan.mapping.incident import COLUMNS, FIELDS, NEW, RECORD_FIELDS, Unmapped
+from linkspan.store import inbox, links
+from linkspan.store.inbox import Event
+from linkspan.store.links import Link
+from linkspan.sync.binding import Binding
+from linkspan.sync.merge import Base, Conflict, merge, rebase
+
+ROUNDS = 8
+OWN_KEPT = 40  # own versions remembered per link; an echo older than that is long accounted for
+FIRST_RETRY_SECONDS = 0.5
+LAST_RETRY_SECONDS = 60.0
+
+Record = Mapping[str, str]
+T = TypeVar("T")
+
+
+class Gone(LinkspanError):
+    """One side of the pair does not exist any more."""
+
+    code = "gone"
+
+
+@dataclass
+class _Work:
+    """One drain in progress: what is known of both sides and what was done."""
+
+    link: Link
+    events: Sequence[Event]
+    base: Base
+    record: Record | None
+    record_mod: int  # the sys_mod_count that ``record`` shows
+    merged_mod: int  # the one that was merged before this drain began
+    peer: PeerIncident | None
+    own_mods: set[int]
+    own_versions: set[int]
+    mod_count: int
+    peer_version: int
+    fresh: bool = False
+    wrote_record: bool = False
+    wrote_peer: bool = False
+    conflicts: list[Conflict] = field(default_factory=list)
+    peer_notes: list[tuple[str, str, str]] = field(default_factory=list)  # key, sent, counterpart
+
+    @property
+    def source(self) -> inbox.Side:
+        return "instance" if self.link.born == "instance" else "peer"
+
+
+class Settler:
+    """Drains links of one sync."""
+
+    def __init__(self, binding: Binding) -> None:
+        self._binding = binding
+
+    def drain(self, link_id: int) -> None:
+        """Serve the waiting events of a link. Errors end up on the link, not in the caller."""
+        with self._binding.database.read() as connection:
+            link = links.get(connection, link_id)
+            events = inbox.waiting(connection, link_id)
+        if not events or link.not_before > clock.now():
+            return
+        try:
+            self._settle(_start(link, events))
+        except Unmapped as error:
+            rejected = Rejected(
+                str(error), code="unmapped_value", fix="add the value to the mapping, then replay"
+            )
+            self._park(link, events, rejected)
+        except Gone as error:
+            self._bury(link, events, error)
+        except LinkspanError as error:
+            # A login that fails is the connection's trouble, not the event's: nothing is given up for it.
+            if error.retryable or isinstance(error, NotAuthenticated | SecretUnavailable):
+                self._postpone(link, error)
+            else:
+                self._park(link, events, error)
+
+    # --- the story
+
+    def _settle(self, work: _Work) -> None:
+        if "record" not in (work.link.base or {}):
+            if work.source == "instance":
+                self._create_incident(work)
+            else:
+                self._create_record(work)
+        elif self._nothing_new(work):
+            self._finish(work)
+            return
+        else:
+            work.peer = self._fetch_peer(work)
+        self._notes_to_record(work)
+        self._notes_to_peer(work)
+        self._merge(work)
+        self._finish(work)
+
+    def _nothing_new(self, work: _Work) -> bool:
+        """True when every event is our own doing or was seen together with a later one."""
+        return all(
+            (
+                event.version <= work.peer_version
+                if event.side == "peer"
+                else event.version <= work.merged_mod and not self._foreign_notes(work, event)
+            )
+            for event in work.events
+        )
+
+    def _create_incident(self, work: _Work) -> None:
+        binding = self._binding
+        if work.record is None:
+            self._read_record(work)
+        record = _known(work.record)
+        work.base = self._begin(work, Base(peer=binding.mapping.to_peer(record), record=_columns(record)))
+        made = binding.peer.create(work.base.peer, key=binding.peer_key(record["sys_id"]))
+        work.own_versions.add(1)
+        work.peer_version = max(work.peer_version, 1)
+        work.wrote_peer = True
+        work.peer = made if made.version == 1 else self._fetch_peer(work, made.id)
+
+    def _create_record(self, work: _Work) -> None:
+        binding = self._binding
+        work.peer = self._fetch_peer(work)
+        columns: dict[str, str] = {}
+        for name in FIELDS:
+            columns |= binding.mapping.write(name, work.peer.values[name], None)
+        priority = binding.mapping.matrix[columns["impact"], columns["urgency"]]
+        expected = _columns({"state": NEW, "priority": priority, **columns})
+        work.base = self._begin(work, Base(peer=dict(work.peer.values), record=expected))
+        extra = {
+            "correlation_display": f"{binding.peer_title} {work.peer.reference}",
+            "caller_id": binding.account,
+        }
+        record = binding.records.create(
+            binding.table,
+            {**columns, **extra},
+            correlation_id=binding.correlation_id(work.peer.id),
+            fields=RECORD_FIELDS,
+        )
+        self._took_record(work, record, own=int(record["sys_mod_count"]) == 0)
+        work.wrote_record = True
+
+    def _begin(self, work: _Work, base: Base) -> Base:
+        """Commit what is about to be created. After a crash it is still the base: what differs
+        from it by then is somebody's change and not ours.
+        """
+        saved = work.link.base or {}
+        if "creating" in saved:
+            return Base(peer=saved["creating"]["peer"], record=saved["creating"]["record"])
+        creating = {"peer": dict(base.peer), "record": dict(base.record)}
+        with self._binding.database.begin() as connection:
+            links.change(connection, work.link.id, base={**saved, "creating": creating})
+        return base
+
+    def _notes_to_record(self, work: _Work) -> None:
+        peer = _known(work.peer)
+        with self._binding.database.read() as connection:
+            sent = links.notes(connection, work.link.id, "peer")
+        for note in peer.notes:
+            if note.key.startswith(self._binding.note_prefix) or note.id in sent:
+                continue
+            sent[note.id] = self._note_to_record(work, note, list(sent.values()))
+
+    def _note_to_record(self, work: _Work, note: PeerNote, sent: Sequence[str]) -> str:
+        binding = self._binding
+        sys_id = _known(work.record)["sys_id"]
+        text = normal(f"{note.author} via {binding.peer_title}: {note.text}")
+        text_digest = digest(text)
+
+        def remember(connection: sa.Connection, _result: str) -> None:
+            links.remember_note(connection, work.link.id, side="peer", key=note.id, sent=text_digest)
+
+        def written_by_us() -> int:
+            found = binding.notes.read(binding.table, [sys_id]).get(sys_id, [])
+            return sum(1 for entry in found if entry.ours and digest(entry.text) == text_digest)
+
+        record = binding.records.add_note(
+            binding.table,
+            sys_id,
+            text,
+            key=note.id,
+            written_by_us=written_by_us,
+            remembered=sum(1 for other in sent if other == text_digest),
+            on_done=remember,
+            fields=RECORD_FIELDS,
+        )
+        work.wrote_record = True
+        if record is not None:
+            self._took_record(work, record, own=True)
+        return text_digest
+
+    def _notes_to_peer(self, work: _Work) -> None:
+        peer = _known(work.peer)
+        newest = max((e for e in work.events if e.side == "instance"), key=lambda e: e.version, default=None)
+        if newest is None:
+            return
+        added = 0
+        for note in self._foreign_notes(work, newest):
+            made = self._binding.peer.add_note(
+                peer.id,
+                note["text"],
+                author=note["author"],
+                at=note["at"],
+                key=f"{self._binding.note_prefix}{work.link.sys_id}:{note['key']}",
+            )
+            work.peer_notes.append((note["key"], digest(note["text"]), made.id))
+            added += 1
+        if added:
+            work.wrote_peer = True
+            after = self._fetch_peer(work, peer.id)
+            if after.version == peer.version + added and peer.version == work.peer_version:
+                work.own_versions |= set(range(peer.version + 1, after.version + 1))
+                work.peer_version = after.version
+            work.peer = after
+
+    def _merge(self, work: _Work) -> None:
+        binding = self._binding
+        for _ in range(ROUNDS):
+            peer, record = _known(work.peer), _known(work.record)
+            decided = merge(binding.mapping, work.base, peer=peer.values, record=record, source=work.source)
+            if decided.settled:
+                work.conflicts += decided.conflicts
+                work.base = rebase(work.base, peer=peer.values, record=record)
+                return
+            if decided.to_record and not work.fresh:
+                self._read_record(work)
+                continue
+            work.conflicts += decided.conflicts
+            if decided.to_peer:
+                self._write_peer(work, decided.to_peer)
+            if decided.to_record:
+                self._write_record(work, decided.to_record)
+        raise Stale("both sides keep changing; trying again", where=work.link.number)
+
+    # --- reading and writing one side
+
+    def _fetch_peer(self, work: _Work, peer_id: str | None = None) -> PeerIncident:
+        wanted = peer_id or work.link.peer_id or ""
+        found = self._binding.peer.fetch(wanted)
+        if found is None:
+            raise Gone(
+                f"{self._binding.peer_title} has no incident {work.link.peer_reference or wanted} any more",
+                fix="nothing is deleted on the instance; close the record there if it is obsolete",
+                where=work.link.number,
+            )
+        if work.peer is None and work.link.peer_id is not None:
+            work.peer_version = max(work.peer_version, found.version)
+        return found
+
+    def _read_record(self, work: _Work) -> None:
+        binding = self._binding
+        sys_id = work.record["sys_id"] if work.record is not None else work.link.sys_id or ""
+        record = binding.connection.table.get(binding.table, sys_id, fields=RECORD_FIELDS)
+        if record is None:
+            raise NotFound(
+                f"{work.link.number or sys_id} is deleted, or hidden from this account",
+                fix="if it exists, check the row ACLs with `linkspan preflight`",
+                where=binding.instance,
+            )
+        self._took_record(work, record, own=False)
+
+    def _took_record(self, work: _Work, record: Record, *, own: bool) -> None:
+        version = int(record["sys_mod_count"])
+        if own:
+            work.own_mods.add(version)
+        work.record, work.record_mod, work.fresh = record, max(work.record_mod, version), True
+
+    def _write_record(self, work: _Work, columns: Mapping[str, str]) -> None:
+        binding = self._binding
+        before, peer = _known(work.record), _known(work.peer)
+        record = binding.connection.table.update(
+            binding.table, before["sys_id"], dict(columns), fields=RECORD_FIELDS
+        )
+        self._took_record(work, record, own=int(record["sys_mod_count"]) > int(before["sys_mod_count"]))
+        work.wrote_record = True
+        written = [name for name in FIELDS if any(column in columns for column in COLUMNS[name])]
+        for name in written:
+            if not binding.mapping.agrees(name, peer.values[name], record):
+                column = COLUMNS[name][0]
+                raise Rejected(
+                    f"{column} was written and is still {record[column]!r}",
+                    code="write_ignored",
+                    fix=f"check field ACLs, data policies and business rules on {binding.table}.{column}",
+                    where=record["number"],
+                )
+        work.base = _agree(work.base, written, peer=peer.values, record=record)
+
+    def _write_peer(self, work: _Work, values: Mapping[str, str]) -> None:
+        before, record = _known(work.peer), _known(work.record)
+        after = self._binding.peer.update(before.id, values, version=before.version)
+        work.own_versions.add(after.version)
+        if before.version == work.peer_version:
+            work.peer_version = after.version
+        work.peer = after
+        work.wrote_peer = True
+        work.base = _agree(work.base, values, peer=after.values, record=record)
+
+    def _foreign_notes(self, work: _Work, event: Event) -> list[dict[str, Any]]:
+        notes = [note for note in (event.payload or {}).get("notes", ()) if not note["ours"]]
+        if not notes:
+            return []
+        with self._binding.database.read() as connection:
+            known = links.notes(connection, work.link.id, "instance")
+        return [note for note in notes if note["key"] not in known]
+
+    # --- how it ends
+
+    def _finish(self, work: _Work) -> None:
+        link, record, peer = work.link, work.record, work.peer
+        read = [
+            event.version for event in work.events if event.side == "instance" and event.payload is not None
+        ]
+        accounted = max([work.mod_count, *read])
+        while accounted + 1 in work.own_mods:
+            accounted += 1
+        changed: dict[str, Any] = {
+            "base": {
+                "born": link.born,
+                "peer": dict(work.base.peer),
+                "record": dict(work.base.record),
+                "record_mod": work.record_mod,
+                "own_mods": sorted(work.own_mods)[-OWN_KEPT:],
+                "own_versions": sorted(work.own_versions)[-OWN_KEPT:],
+            },
+            "mod_count": accounted,
+            "peer_version": work.peer_version,
+            "synced_at": clock.now(),
+            "attempts": 0,
+            "not_before": 0,
+            "problem": None,
+        }
+        if record is not None and "number" in record:
+            changed |= {"sys_id": record["sys_id"], "number": record["number"]}
+        if peer is not None:
+            changed |= {"peer_id": peer.id, "peer_reference": peer.reference}
+        with self._binding.database.begin() as connection:
+            links.change(connection, link.id, **changed)
+            for key, sent, counterpart in work.peer_notes:
+                links.remember_note(
+                    connection, link.id, side="instance", key=key, sent=sent, counterpart=counterpart
+                )
+            for conflict in work.conflicts:
+                links.record_conflict(connection, link.id, asdict(conflict))
+            moved = bool(work.conflicts)
+            self._fates(connection, work, "instance", applied=work.wrote_peer or moved, own=work.own_mods)
+            self._fates(connection, work, "peer", applied=work.wrote_record or moved, own=work.own_versions)
+            inbox.unpark(connection, link.id)
+
+    def _fates(
+        self, connection: sa.Connection, work: _Work, side: inbox.Side, *, applied: bool, own: set[int]
+    ) -> None:
+        events = sorted((e for e in work.events if e.side == side), key=lambda e: (e.version, e.seq))
+        foreign = [event for event in events if event.version not in own]
+        if not foreign and work.peer_notes and events and side == "instance":
+            foreign = events[-1:]  # a note of theirs came to light with our own write
+        inbox.settle(connection, [event.seq for event in events if event not in foreign], "echo")
+        if not foreign:
+            return
+        *earlier, last = foreign
+        inbox.settle(connection, [event.seq for event in earlier], "coalesced", "overtaken by a later change")
+        seen_before = last.version <= (work.link.peer_version if side == "peer" else work.merged_mod)
+        brought_notes = side == "instance" and bool(work.peer_notes)
+        if brought_notes or (applied and not seen_before):
+            inbox.settle(connection, [last.seq], "applied")
+        elif seen_before:
+            inbox.settle(connection, [last.seq], "coalesced", "seen together with a later change")
+        else:
+            inbox.settle(connection, [last.seq], "filtered", "nothing that this sync maps changed")
+
+    def _postpone(self, link: Link, error: LinkspanError) -> None:
+        wait = min(FIRST_RETRY_SECONDS * 2**link.attempts, LAST_RETRY_SECONDS)
+        if isinstance(error, RateLimited):
+            wait = max(wait, error.retry_after)
+        with self._binding.database.begin() as connection:
+            links.change(
+                connection,
+                link.id,
+                attempts=min(link.attempts + 1, 30),
+                not_before=clock.now() + wait,
+                problem=error.problem(),
+            )
+
+    def _park(self, link: Link, events: Sequence[Event], error: LinkspanError) -> None:
+        with self._binding.database.begin() as connection:
+            links.change(connection, link.id, problem=error.problem())
+            inbox.settle(connection, [event.seq for event in events], "parked", str(error))
+
+    def _bury(self, link: Link, events: Sequence[Event], error: LinkspanError) -> None:
+        with self._binding.database.begin() as connection:
+            links.change(connection, link.id, problem=error.problem())
+            inbox.settle(connection, [event.seq for event in events], "dead", str(error))
+
+
+def _start(link: Link, events: Sequence[Event]) -> _Work:
+    saved = link.base or {}
+    record_mod = int(saved.get("record_mod", -1))
+    record: Record | None = None
+    if "record" in saved:
+        record = {**saved["record"], "sys_id": link.sys_id or "", "sys_mod_count": str(record_mod)}
+    read = [e for e in events if e.side == "instance" and e.payload is not None and e.version > record_mod]
+    if read:
+        newest = max(read, key=lambda event: event.version)
+        record, record_mod = (newest.payload or {})["record"], newest.version
+    return _Work(
+        link=link,
+        events=events,
+        base=Base(peer=saved.get("peer", {}), record=saved.get("record", {})),
+        record=record,
+        record_mod=record_mod,
+        merged_mod=int(saved.get("record_mod", -1)),
+        peer=None,
+        own_mods=set(saved.get("own_mods", ())),
+        own_versions=set(saved.get("own_versions", ())),
+        mod_count=link.mod_count,
+        peer_version=link.peer_version,
+    )
+
+
+def _agree(
+    base: Base, names: Sequence[str] | Mapping[str, str], *, peer: Mapping[str, str], record: Record
+) -> Base:
+    columns = {column: record[column] for name in names for column in COLUMNS[name]}
+    return Base(peer={**base.peer, **{name: peer[name] for name in names}}, record={**base.record, **columns})
+
+
+def _columns(record: Record) -> dict[str, str]:
+    return {column: record[column] for name in FIELDS for column in COLUMNS[name]}
+
+
+def _known(value: T | None) -> T:
+    assert value is not None
+    return value
