@@ -1,0 +1,5 @@
+import sys
+
+from wavetank.cli import main
+
+sys.exit(main())

@@ -1,0 +1,194 @@
+"""Inbound OAuth 2.0: `/oauth_token.do` and `/oauth_revoke_token.do`.
+
+Nearly every failure is the same 401 (measured on developer instances); the true cause is only in the
+instance's own log, here the `wavetank` logger. Sources: ServiceNow docs: OAuth API request parameters,
+Create an endpoint for external clients.
+"""
+
+import base64
+import binascii
+import hmac
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from wavetank.instance import Instance
+
+CLIENT_GRANT = "glide.oauth.inbound.client.credential.grant_type.enabled"
+PASSWORD_GRANT_OFF = "glide.oauth.inbound.ropc.grant_type.disabled"  # noqa: S105
+ACTIVE = "com.snc.platform.security.oauth.is.active"
+BODY_ONLY = "glide.oauth.allow.parameters.in.post.body.only"
+DEFAULT_ACCESS = 1800
+DEFAULT_REFRESH = 8_640_000
+
+log = logging.getLogger("wavetank.oauth")
+Form = Mapping[str, str]
+Row = Mapping[str, str]
+
+
+class Refused(Exception):
+    """A token request that fails; the text is the true cause, which the caller never sees."""
+
+    def __init__(self, cause: str, error: str = "server_error", description: str = "access_denied") -> None:
+        super().__init__(cause)
+        self.error = error
+        self.description = description
+
+
+def routes() -> list[Route]:
+    return [
+        Route("/oauth_token.do", token, methods=["POST"]),
+        Route("/oauth_revoke_token.do", revoke, methods=["GET", "POST"]),
+    ]
+
+
+async def token(request: Request) -> Response:
+    instance: Instance = request.app.state.instance
+    body = await request.body()
+    with instance.lock:
+        try:
+            form = _form(instance, request, body)
+            answer = _grant(instance, form)
+        except Refused as refused:
+            log.info("Exception on token flow - %s", refused)
+            return _json(401, {"error_description": refused.description, "error": refused.error})
+    return _json(200, answer)
+
+
+async def revoke(request: Request) -> Response:
+    """Ends a token. Needs no authentication, and an unknown token is no error."""
+    instance: Instance = request.app.state.instance
+    body = await request.body()
+    given = dict(request.query_params) | dict(parse_qsl(body.decode("latin-1")))
+    with instance.lock:
+        instance.identity.tokens.revoke(given.get("token", ""))
+    return Response(b"", 200, {"content-type": "text/html;charset=UTF-8"})
+
+
+def new_client(values: Mapping[str, str], instance: Instance) -> dict[str, str]:
+    """What an inserted oauth_entity gets by itself: an id, and a secret unless it is a public client."""
+    made: dict[str, str] = {}
+    if not values.get("client_id"):
+        made["client_id"] = instance.ids.hex(32)
+    if not values.get("client_secret") and values.get("public_client") != "true":
+        made["client_secret"] = instance.seal.seal(instance.ids.hex(24))
+    return made
+
+
+def _grant(instance: Instance, form: Form) -> dict[str, Any]:
+    if instance.property(ACTIVE, "true") != "true":
+        raise Refused("oauth_inactive: the OAuth plugin is switched off")
+    grants: dict[str, Callable[[Instance, Row, Form], dict[str, Any]]] = {
+        "password": _password,
+        "client_credentials": _client_credentials,
+        "refresh_token": _refresh,
+    }
+    kind = form.get("grant_type", "")
+    if kind not in grants:
+        raise Refused(f"unsupported grant type {kind!r}", "unsupported_grant_type", "unsupported_grant_type")
+    client = _client(instance, form, kind)
+    wanted = form.get("scope", "")
+    if wanted and not all(_has_scope(instance, client, scope) for scope in wanted.split()):
+        raise Refused(f"invalid_scope: {wanted}")
+    return grants[kind](instance, client, form)
+
+
+def _password(instance: Instance, client: Row, form: Form) -> dict[str, Any]:
+    if instance.property(PASSWORD_GRANT_OFF, "false") == "true":
+        raise Refused("the password grant is switched off")
+    user = instance.identity.prove(form.get("username", ""), form.get("password", ""))
+    if user is None or not instance.identity.may_log_in(user, minting=True):
+        raise Refused(f"invalid_user: {form.get('username', '')}")
+    return _answer(instance, user, client, "oauth_password", refresh=True)
+
+
+def _client_credentials(instance: Instance, client: Row, form: Form) -> dict[str, Any]:
+    if instance.property(CLIENT_GRANT, "false") != "true":
+        raise Refused(f"the client credentials grant is off: {CLIENT_GRANT}")
+    user = instance.database.get("sys_user", client["user"]) if client["user"] else None
+    if user is None:
+        raise Refused("the registry entry has no OAuth application user")
+    if not instance.identity.may_log_in(user, minting=True):
+        raise Refused(f"the application user {user['user_name']} may not log in")
+    return _answer(instance, user, client, "oauth_client", refresh=False)
+
+
+def _refresh(instance: Instance, client: Row, form: Form) -> dict[str, Any]:
+    secret = form.get("refresh_token", "")
+    held = instance.identity.tokens.find(secret)
+    if held is None or held.kind != "refresh" or held.client != client["sys_id"]:
+        raise Refused("the refresh token is unknown, revoked, expired or another client's")
+    user = instance.database.get("sys_user", held.user)
+    if user is None or not instance.identity.may_log_in(user, minting=True):
+        raise Refused(f"the user {held.user_name} may not log in")
+    return _answer(instance, user, client, held.scheme, refresh=True)
+
+
+def _answer(instance: Instance, user: Row, client: Row, scheme: str, *, refresh: bool) -> dict[str, Any]:
+    tokens = instance.identity.tokens
+    seconds = int(client["access_token_lifespan"] or DEFAULT_ACCESS)
+    access, remaining = tokens.issue("access", user, client, scheme, seconds)
+    answer: dict[str, Any] = {"access_token": access}
+    if refresh:
+        longer = int(client["refresh_token_lifespan"] or DEFAULT_REFRESH)
+        answer["refresh_token"] = tokens.issue("refresh", user, client, scheme, longer)[0]
+    return answer | {"scope": "useraccount", "token_type": "Bearer", "expires_in": remaining}
+
+
+def _client(instance: Instance, form: Form, kind: str) -> Row:
+    """The registry entry that asks, proven by its secret; a public one may refresh without."""
+    wanted = form.get("client_id", "")
+    client = instance.database.first("oauth_entity", client_id=wanted) if wanted else None
+    # The database compares without case; a client id does not.
+    if client is None or client["client_id"] != wanted or client["active"] == "false":
+        raise Refused(f"invalid_client: {wanted!r} is unknown or inactive")
+    if client["public_client"] == "true" and kind != "client_credentials" and "client_secret" not in form:
+        return client
+    try:
+        secret = instance.seal.open(client["client_secret"])
+    except ValueError as unreadable:
+        raise Refused(f"invalid_client: the secret of {wanted!r} is {unreadable}") from unreadable
+    if not secret or not hmac.compare_digest(secret.encode(), form.get("client_secret", "").encode()):
+        raise Refused(f"invalid_client: wrong secret for {wanted!r}")
+    return client
+
+
+def _has_scope(instance: Instance, client: Row, scope: str) -> bool:
+    if scope == "useraccount":
+        return True
+    rows = instance.database.find("oauth_entity_scope", oauth_entity=client["sys_id"])
+    return any(scope in (row["oauth_entity_scope"], row["name"]) for row in rows)
+
+
+def _form(instance: Instance, request: Request, body: bytes) -> dict[str, str]:
+    """The parameters: the form body; the URL too unless a property forbids it."""
+    kind = request.headers.get("content-type", "application/x-www-form-urlencoded")
+    if not kind.startswith("application/x-www-form-urlencoded"):
+        raise Refused(f"unspecified: a token request is a form, not {kind}")
+    form = dict(parse_qsl(body.decode(), keep_blank_values=True))
+    if instance.property(BODY_ONLY, "false") != "true":
+        form = dict(request.query_params) | form
+    if "client_id" not in form or "client_secret" not in form:
+        form = _basic_client(instance, request) | form
+    return form
+
+
+def _basic_client(instance: Instance, request: Request) -> dict[str, str]:
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic" or instance.settings.get("oauth_client_basic") == "refuse":
+        return {}
+    try:
+        name, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return {}
+    return {"client_id": name, "client_secret": secret} if colon else {}
+
+
+def _json(status: int, value: Any) -> Response:
+    return Response(msgspec.json.encode(value), status, {"content-type": "application/json;charset=UTF-8"})

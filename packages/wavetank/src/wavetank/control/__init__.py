@@ -1,0 +1,1 @@
+"""The control surface: what a test does to an instance from outside the platform, under `/-/`."""

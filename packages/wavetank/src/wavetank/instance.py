@@ -1,0 +1,138 @@
+"""One emulated instance: its parts, and what only the whole can do."""
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from wavetank.clock import Clock
+from wavetank.control.faults import Faults
+from wavetank.control.rates import Rates
+from wavetank.control.requests import RequestLog
+from wavetank.database import query
+from wavetank.database.dictionary import Dictionary
+from wavetank.database.store import Database
+from wavetank.ids import Ids, ids
+from wavetank.releases import LATEST, release
+from wavetank.security import restriction
+from wavetank.security.access import Access
+from wavetank.security.identity import Identity
+from wavetank.security.passwords import Seal
+from wavetank.security.who import Session
+from wavetank.settings import Settings
+
+
+class Instance:
+    """The parts of an instance by name. Everything that touches its data holds `lock`."""
+
+    def __init__(
+        self,
+        name: str,
+        database: Database,
+        clock: Clock,
+        *,
+        release_name: str = LATEST,
+        zboot: bool = False,
+        seal: Seal | None = None,
+        fresh: Callable[[], bytes] | None = None,
+    ) -> None:
+        release(release_name)
+        self.name = name
+        self._fresh = fresh or database.image
+        self.zboot = zboot
+        self.url = ""
+        self.lock = threading.RLock()
+        self.clock = clock
+        self.ids: Ids = ids
+        self.database = database
+        self.settings = Settings({"release": release_name})
+        self.seal = seal or Seal(Seal.new_key())
+        self.faults = Faults()
+        self.requests = RequestLog()
+        self.rates = Rates(self.settings, clock)
+        self._properties: tuple[int, dict[str, str]] = (-1, {})
+        self.access = Access(self)
+        self.identity = Identity(self)
+
+    @property
+    def dictionary(self) -> Dictionary:
+        return self.database.dictionary
+
+    @property
+    def release(self) -> str:
+        return str(self.settings.get("release"))
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """All of sys_properties by name."""
+        revision = self.database.revision("sys_properties")
+        if self._properties[0] != revision:
+            rows = self.database.find("sys_properties")
+            self._properties = (revision, {row["name"]: row["value"] for row in rows})
+        return self._properties[1]
+
+    def property(self, name: str, default: str = "") -> str:
+        return self.properties.get(name, default)
+
+    def set_property(self, name: str, value: str) -> None:
+        """Writes a property's value, past rules; makes the property when there is none."""
+        row = self.database.first("sys_properties", name=name)
+        if row is None:
+            self.database.insert("sys_properties", {"name": name, "value": value})
+        elif row["value"] != value:
+            self.database.update("sys_properties", row["sys_id"], {"value": value})
+
+    def query_context(self, session: Session | None = None) -> query.Context:
+        """What `javascript:` values and date literals of a query mean for a caller."""
+        if session is None:
+            return query.Context(now=self.clock.text())
+        return query.Context(now=self.clock.text(), user=session.sys_id, time_zone=session.time_zone)
+
+    # -- what a test does to the whole
+
+    def configure(self, values: Mapping[str, Any]) -> None:
+        """Changes settings. Raises ValueError and changes nothing when one is wrong."""
+        if "release" in values:
+            release(str(values["release"]))
+        self.settings.update(values)
+        if "basic_auth_restriction" in values:
+            restriction.set_mode(self, self.settings.get("basic_auth_restriction"))
+
+    def shown_settings(self) -> dict[str, Any]:
+        """The settings; the restriction as its properties have it, however they came to be so."""
+        return {**self.settings.all(), "basic_auth_restriction": restriction.mode(self.properties)}
+
+    def reset(self) -> None:
+        """Rows, clock, settings, faults, requests and tokens as at the start."""
+        self.clock.reset()
+        self.settings.reset()
+        self.faults.clear()
+        self.requests.clear()
+        self.rates.clear()
+        self.ids.seed(None)
+        self.database.load_image(self._fresh())
+        self._taken_up()
+
+    def restore(self, name: str) -> None:
+        """Rows as they were at a snapshot. Raises KeyError for an unknown name."""
+        self.database.restore(name)
+        self._taken_up()
+
+    def _taken_up(self) -> None:
+        """After other rows are in place: what is kept in memory follows them."""
+        self.identity.tokens.reload()
+        self.identity.resume()
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def seal_for(store: Path | None) -> Seal:
+    """The key of the two-way encrypted fields: kept beside a database file, else for this process only."""
+    if store is None:
+        return Seal(Seal.new_key())
+    path = store.with_name(store.name + ".key")
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(Seal.new_key())
+    return Seal(path.read_bytes())

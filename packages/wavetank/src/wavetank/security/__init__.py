@@ -1,0 +1,1 @@
+"""Who is asking (credentials, identity, roles) and what they may do (gates, access controls)."""

@@ -1,0 +1,45 @@
+"""The caller of one request, once it is known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# Roles that admin does not imply: they count only when granted
+# (ServiceNow docs: instance integration for scan engine; Basic authentication restriction).
+EXPLICIT_ONLY = frozenset({"snc_basic_auth_api_access", "nobody", "security_admin", "snc_read_only", "snc_external"})
+EXPLICIT_PREFIX = "sn_se."
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A user with the roles of the moment.
+
+    `roles` are the roles held by a row of sys_user_has_role, granted or inherited; `explicit_roles`
+    only those granted to the user itself. `scheme` is basic, oauth_password or oauth_client.
+    """
+
+    user: Mapping[str, str]
+    roles: frozenset[str]
+    explicit_roles: frozenset[str]
+    scheme: str
+    time_zone: str
+    elevated: bool = False
+    client: str = ""
+
+    @property
+    def user_name(self) -> str:
+        return self.user["user_name"]
+
+    @property
+    def sys_id(self) -> str:
+        return self.user["sys_id"]
+
+    @property
+    def is_admin(self) -> bool:
+        return "admin" in self.roles
+
+    def has_role(self, name: str) -> bool:
+        """Whether a role check passes: held, or admin for every role that admin implies."""
+        if name in self.roles:
+            return True
+        explicit = name in EXPLICIT_ONLY or name.startswith(EXPLICIT_PREFIX)
+        return self.is_admin and not explicit

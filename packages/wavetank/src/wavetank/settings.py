@@ -1,0 +1,121 @@
+"""The switches of an instance's emulation: what is not verified, and what a test wants to vary.
+
+They are read and written under `/-/settings`. They are not sys_properties: those are records and
+live in the database.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One switch. `choices` empty means: any value of the default's type."""
+
+    name: str
+    default: Any
+    choices: tuple[str, ...]
+    says: str
+
+
+class RateRule(TypedDict, total=False):
+    """An inbound rate limit (ServiceNow docs: inbound REST API rate limiting)."""
+
+    sys_id: str
+    table: str
+    user: str
+    path: str
+    limit: int
+    seconds: int
+
+
+def _choice(name: str, *choices: str, says: str) -> Setting:
+    """The first choice is the default."""
+    return Setting(name, choices[0], choices, says)
+
+
+ALL: tuple[Setting, ...] = (
+    _choice(
+        "basic_auth_restriction",
+        "track",
+        "enforce",
+        "off",
+        says="basic authentication of interactive accounts: only tracked, refused, or not looked at",
+    ),
+    _choice("acl", "on", "off", says="whether access controls are evaluated"),
+    _choice("elevation", "required", "off", says="whether writing access controls needs security_admin raised"),
+    _choice("unknown_query_field", "drop", "refuse", "no_rows", says="a query term whose field does not exist"),
+    _choice("total_count", "before_acl", "after_acl", says="whether X-Total-Count counts rows the caller cannot read"),
+    _choice("field_write_denied", "silent", "403", says="a write to a field the caller may not write"),
+    Setting("quota_seconds", 60, (), "a transaction longer than this is cancelled"),
+    Setting("quota_commits", True, (), "whether a cancelled write has committed all the same"),
+    _choice("literal_time_zone", "utc", "user", says="how a date literal in a query is read"),
+    Setting("journal_read", "itil", (), "the role that may read journal entries as records"),
+    _choice(
+        "password_plain_write",
+        "literal",
+        "ignored",
+        says="a password written without sysparm_input_display_value: stored as typed, or not at all",
+    ),
+    _choice("outbound", "loopback", "off", says="where the instance's own outbound calls may go"),
+    Setting("script_seconds", 1.0, (), "how long one business rule script may run"),
+    Setting("latency_ms", 0, (), "waited before every answer"),
+    _choice(
+        "oauth_client_basic",
+        "accept",
+        "refuse",
+        says="client id and secret of a token request in a Basic header instead of the form",
+    ),
+    _choice("no_op_update", "ignored", "counted", says="whether an update that changes nothing bumps sys_mod_count"),
+    Setting("rate_rules", [], (), "inbound rate limits: [{table, user, path, limit, seconds, sys_id}]"),
+    Setting("release", "australia", (), "the family release that is emulated"),
+)
+
+
+class Settings:
+    """The current value of every switch."""
+
+    def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
+        self._known = {setting.name: setting for setting in ALL}
+        self._initial = {setting.name: setting.default for setting in ALL}
+        self._values: dict[str, Any] = dict(self._initial)
+        self.start_with(initial or {})
+
+    def get(self, name: str) -> Any:
+        return self._values[name]
+
+    def all(self) -> dict[str, Any]:
+        return dict(self._values)
+
+    def update(self, values: Mapping[str, Any]) -> None:
+        """Sets some of them, or none: raises ValueError naming the first that is wrong."""
+        checked = {name: self._checked(name, value) for name, value in values.items()}
+        self._values.update(checked)
+
+    def start_with(self, values: Mapping[str, Any]) -> None:
+        """Sets some of them for good: `reset` comes back to these."""
+        self.update(values)
+        self._initial = dict(self._values)
+
+    def reset(self) -> None:
+        """What the instance was started with."""
+        self._values = dict(self._initial)
+
+    def _checked(self, name: str, value: Any) -> Any:
+        setting = self._known.get(name)
+        if setting is None:
+            raise ValueError(f"unknown setting {name!r}; known: {', '.join(sorted(self._known))}")
+        if setting.choices:
+            text = ("on" if value else "off") if isinstance(value, bool) else str(value)
+            if text not in setting.choices:
+                raise ValueError(f"{name} is one of {', '.join(setting.choices)}, not {value!r}")
+            return text
+        wanted = type(setting.default)
+        if wanted in (int, float) and isinstance(value, int | float) and not isinstance(value, bool):
+            if value < 0:
+                raise ValueError(f"{name} is not negative")
+            return value
+        if not isinstance(value, wanted):
+            raise ValueError(f"{name} is {wanted.__name__}, not {value!r}")
+        return value
