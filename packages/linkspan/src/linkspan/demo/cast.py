@@ -71,7 +71,9 @@ def gather(admin: Line, events: Iterable[LogEvent], edits: Iterable[Edit]) -> Ca
     group = _editors_group(admin)
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda choice: _create_choice(admin, choice), sorted(wanted)))
-        records = dict(zip(references, pool.map(lambda it: _create_record(admin, it), references), strict=True))
+        records = dict(
+            zip(references, pool.map(lambda it: _create_record(admin, it), references), strict=True)
+        )
         list(pool.map(lambda name: _create_editor(admin, name, password, group), people))
     return Cast(records, {name: basic(_user_name(name), password) for name in people})
 
@@ -98,7 +100,9 @@ def _words(events: Iterable[LogEvent]) -> Iterator[Choice]:
 
 
 def _existing_choices(admin: Line) -> set[Choice]:
-    elements = sorted({column.field for column in COLUMNS.values() if column.kind == "choice"} | {"close_code"})
+    elements = sorted(
+        {column.field for column in COLUMNS.values() if column.kind == "choice"} | {"close_code"}
+    )
     rows = _find(admin, "sys_choice", f"name=incident^elementIN{','.join(elements)}", "element,value,label")
     return {(row["element"], row["value"], row["label"]) for row in rows}
 

@@ -87,7 +87,13 @@ WORDS: Mapping[str, tuple[str, float, Sequence[float]]] = {
 EDITORS: tuple[str, float, Sequence[float]] = (
     "Updated by", 0.0, (0.255, 0.344, 0.441, 0.516, 0.627, 0.817, 0.946, 0.989, 1.0)
 )  # fmt: skip
-CONTACT_TYPES: Shares = {"Phone": 0.991, "Self service": 0.006, "Email": 0.002, "IVR": 0.0005, "Direct opening": 0.0005}
+CONTACT_TYPES: Shares = {
+    "Phone": 0.991,
+    "Self service": 0.006,
+    "Email": 0.002,
+    "IVR": 0.0005,
+    "Direct opening": 0.0005,
+}
 SEVERITIES: Mapping[tuple[str, str], float] = {
     ("2 - Medium", "2 - Medium"): 0.9505,
     ("3 - Low", "3 - Low"): 0.0265,

@@ -50,7 +50,12 @@ class Line:
     """
 
     def __init__(
-        self, url: str, headers: Mapping[str, str] | None = None, *, timeout: float = 60.0, patience: float = 0.0
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: float = 60.0,
+        patience: float = 0.0,
     ) -> None:
         parts = urlsplit(url)
         self.url = url.rstrip("/")
@@ -106,7 +111,9 @@ class Line:
         try:
             return Answer(reply.status, msgspec.json.decode(content) if content.strip() else None)
         except msgspec.DecodeError as error:
-            raise BadReply(f"{method} {target} answered {reply.status} without JSON", where=self.url) from error
+            raise BadReply(
+                f"{method} {target} answered {reply.status} without JSON", where=self.url
+            ) from error
 
     def _connection(self) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)

@@ -43,7 +43,9 @@ COLUMNS = (
     "caused_by",
     "closed_code",
 )
-_NEEDED = frozenset({*COLUMNS, "number", "incident_state", "sys_mod_count", "sys_updated_by", "sys_updated_at"})
+_NEEDED = frozenset(
+    {*COLUMNS, "number", "incident_state", "sys_mod_count", "sys_updated_by", "sys_updated_at"}
+)
 
 Moment = tuple[int, int, int, int, int]
 """Year, month, day, hour, minute: sortable, and far cheaper than a datetime for 140,000 rows."""

@@ -1,0 +1,298 @@
+"""The stage of the demo: a directory, three emulated instances and a hub, each a process of its own.
+
+Everything is done as a person would do it, with the two programs ``wavetank`` and ``linkspan``. The
+children are in a session of their own: Ctrl-C reaches the demo alone, and the demo ends them in order.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from queue import Empty, Queue
+from types import TracebackType
+from typing import Any, Self
+
+from linkspan.core.errors import BadReply, ConfigError, Unreachable
+from linkspan.demo.line import Line, basic
+
+NAMES = ("dev", "qa", "prod")
+ENVIRONMENTS = {"dev": "development", "qa": "qa", "prod": "production"}
+SYNCED = "prod"
+ADMIN = ("admin", "admin")
+ACCOUNT = "desk-sync"
+USER_NAME = "svc.linkspan"
+START_SECONDS = 60.0
+COMMAND_SECONDS = 120.0
+STOP_SECONDS = 12.0
+
+_CONFIG = """\
+# Written by `linkspan demo`. Three emulated instances, one account on each, one sync.
+version: 1
+instances:
+{instances}
+accounts:
+  {account}: {{recipe: sync, profile: least, user_name: {user_name}, owner: admin,
+    instances: [{names}], scheme: oauth_client}}
+sync:
+  desk: {{peer: desk, instance: {synced}, account: {account}, poll_seconds: {poll}, push: false}}
+hub: {{listen: "127.0.0.1:{port}", tokens: ["env:LINKSPAN_TOKEN"]}}
+"""
+_INSTANCE = (
+    '  {name}: {{url: "{url}", environment: {environment}, '
+    'admin: {{scheme: basic, user: {user}, secret: "env:{variable}"}}}}'
+)
+
+
+class Stage:
+    """Raise it with ``start_fleet``, ``provision``, ``start_hub``; ``stop`` takes it down again.
+
+    ``port`` 0 takes a free one, and keeps it over restarts of the hub.
+    """
+
+    def __init__(self, home: Path, *, port: int = 0, poll_seconds: float = 0.5) -> None:
+        self.home = home
+        self.token = secrets.token_urlsafe(24)
+        self.urls: dict[str, str] = {}
+        self._poll_seconds = poll_seconds
+        self._port = port or _free_port()
+        self._fleet: _Child | None = None
+        self._hub: _Child | None = None
+        self._environment = _environment(home, self.token)
+
+    # --- the instances
+
+    def start_fleet(self) -> None:
+        """Start the instances and write the configuration that names them.
+
+        Raises Unreachable, or ConfigError when wavetank is not installed.
+        """
+        command = [_wavetank(), "fleet", "--names", ",".join(NAMES), "--base-port", "0"]
+        self._fleet = _Child(command, self._environment, self.home / "fleet.log")
+        while (line := self._next_line(self._fleet, "the fleet"))["event"] != "fleet-ready":
+            if line["event"] == "ready":
+                self.urls[line["name"]] = line["url"]
+        self.config.write_text(self._configuration(), encoding="utf-8")
+
+    @property
+    def config(self) -> Path:
+        """The linkspan.yaml of this stage."""
+        return self.home / "linkspan.yaml"
+
+    def instance(self, name: str) -> Line:
+        """A line to an instance as its administrator."""
+        return Line(self.urls[name], basic(*ADMIN))
+
+    # --- the account
+
+    def provision(self) -> int:
+        """Apply the account on every instance; how many accounts there are now.
+
+        Raises BadReply when applying failed or a second plan is not empty.
+        """
+        applied = self.linkspan("apply", "--yes")
+        if applied["exit"]:
+            raise BadReply(f"apply failed: {applied['problems']}", where=str(self.config))
+        plan = self.linkspan("plan")
+        left = [change for one in plan["result"]["instances"].values() for change in one["changes"]]
+        if plan["exit"] or left:
+            raise BadReply(f"a second plan is not empty: {left or plan['problems']}", where=str(self.config))
+        return len(NAMES)
+
+    def preflight(self) -> list[Mapping[str, Any]]:
+        """Every check of the account on every instance, sample records included."""
+        reply = self.linkspan("preflight", "--write")
+        if not reply["result"]:
+            raise BadReply(f"preflight failed: {reply['problems']}", where=str(self.config))
+        checks: list[Mapping[str, Any]] = reply["result"]["checks"]
+        return checks
+
+    # --- the hub
+
+    @property
+    def hub_url(self) -> str:
+        """Where the hub listens."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def hub(self, *, patience: float = 0.0) -> Line:
+        """A line to the hub; ``patience`` lets requests outlive its restarts."""
+        return Line(self.hub_url, {"Authorization": f"Bearer {self.token}"}, patience=patience)
+
+    def start_hub(self) -> None:
+        """Start the hub and wait until it is ready. Raises Unreachable."""
+        command = [*_linkspan(), "serve", "--config", str(self.config)]
+        self._hub = _Child(command, self._environment, self.home / "hub.log")
+        while self._next_line(self._hub, "the hub")["event"] != "ready":
+            pass
+
+    def kill_hub(self) -> None:
+        """End the hub without any warning (SIGKILL)."""
+        if self._hub is not None:
+            self._hub.kill()
+
+    # --- all of it
+
+    def linkspan(self, *arguments: str) -> dict[str, Any]:
+        """Run one linkspan command with ``--json``; its object. Raises BadReply."""
+        command = [*_linkspan(), *arguments, "--config", str(self.config), "--json"]
+        done = subprocess.run(  # noqa: S603 - our own program, no shell
+            command,
+            env=self._environment,
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            start_new_session=True,
+            check=False,
+        )
+        try:
+            reply: dict[str, Any] = json.loads(done.stdout)
+        except ValueError as error:
+            cause = f"linkspan {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}"
+            raise BadReply(cause, where=str(self.config)) from error
+        return reply
+
+    def stop(self) -> None:
+        """End the hub, then the instances; safe to call twice."""
+        for child in (self._hub, self._fleet):
+            if child is not None:
+                child.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _next_line(self, child: _Child | None, what: str) -> dict[str, Any]:
+        assert child is not None
+        line = child.next_line(START_SECONDS)
+        if line is None:
+            raise Unreachable(f"{what} did not start: {child.last_words()}", where=str(child.log))
+        return line
+
+    def _configuration(self) -> str:
+        instances = "\n".join(
+            _INSTANCE.format(
+                name=name,
+                url=self.urls[name],
+                environment=ENVIRONMENTS[name],
+                user=ADMIN[0],
+                variable=_admin_variable(name),
+            )
+            for name in NAMES
+        )
+        return _CONFIG.format(
+            instances=instances,
+            account=ACCOUNT,
+            user_name=USER_NAME,
+            names=", ".join(NAMES),
+            synced=SYNCED,
+            poll=self._poll_seconds,
+            port=self._port,
+        )
+
+
+class _Child:
+    """A program that prints JSON lines. Its other words go to ``log``."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str], log: Path) -> None:
+        self.log = log
+        self._lines: Queue[dict[str, Any] | None] = Queue()
+        with log.open("ab") as words:
+            self._process = subprocess.Popen(  # noqa: S603 - our own programs, no shell
+                command,
+                env=dict(environment),
+                cwd=log.parent,
+                stdout=subprocess.PIPE,
+                stderr=words,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+            )
+        threading.Thread(target=self._listen, name=f"{log.stem}-lines", daemon=True).start()
+
+    def next_line(self, timeout: float) -> dict[str, Any] | None:
+        """The next JSON object it printed; None when it ended or said nothing for too long."""
+        try:
+            return self._lines.get(timeout=timeout)
+        except Empty:
+            return None
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-2000:].strip() or "it said nothing"
+
+    def stop(self) -> None:
+        """Ask it to end; insist when it does not."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it and all it started, at once."""
+        if self._process.poll() is None:
+            # It leads a session of its own, so the group is the child and its children, nobody else.
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith('{"event"'):
+                self._lines.put(json.loads(line))
+        self._lines.put(None)
+
+
+def _environment(home: Path, token: str) -> dict[str, str]:
+    """The children's environment: ours without any LINKSPAN setting, which would mean another home."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LINKSPAN_")}
+    return {
+        **inherited,
+        "LINKSPAN_HOME": str(home / "state"),
+        "LINKSPAN_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "LINKSPAN_TOKEN": token,
+        "PYTHONUNBUFFERED": "1",
+        **{_admin_variable(name): ADMIN[1] for name in NAMES},
+    }
+
+
+def _admin_variable(name: str) -> str:
+    return f"{name.upper()}_ADMIN"
+
+
+def _linkspan() -> list[str]:
+    return [sys.executable, "-c", "from linkspan.cli import main; main()"]
+
+
+def _wavetank() -> str:
+    """The emulator's program: beside our Python, or on the path. Raises ConfigError."""
+    beside = Path(sys.executable).parent / "wavetank"
+    found = str(beside) if beside.exists() else shutil.which("wavetank")
+    if not found:
+        raise ConfigError(
+            "the demo needs wavetank, and it is not installed",
+            fix="pip install 'linkspan[demo]'",
+            where="demo",
+        )
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
