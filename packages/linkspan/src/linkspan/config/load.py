@@ -76,10 +76,13 @@ def _instances(node: Node, base: Path) -> Mapping[str, InstanceConfig]:
 
 
 def _instance(name: str, node: Node, base: Path) -> InstanceConfig:
-    parts = node.mapping(("url", "environment", "admin", "ca", "proxy", "requests_per_minute"))
+    parts = node.mapping(
+        ("url", "environment", "admin", "ca", "proxy", "requests_per_minute", "transaction_seconds")
+    )
     url = _url(_required(node, parts, "url", 'url: "https://acme.service-now.com"'))
     environment = _required(node, parts, "environment", "environment: development")
     rate = parts.get("requests_per_minute")
+    quota = parts.get("transaction_seconds")
     polite = 0 if urlsplit(url).hostname in LOOPBACK else POLITE_RATE
     return InstanceConfig(
         name=name,
@@ -89,6 +92,7 @@ def _instance(name: str, node: Node, base: Path) -> InstanceConfig:
         ca=base / parts["ca"].text() if "ca" in parts else None,
         proxy=_proxy(parts.get("proxy")),
         requests_per_minute=polite if rate is None else rate.integer(),
+        transaction_seconds=quota.number(least=1) if quota else InstanceConfig.transaction_seconds,
         where=node.where,
     )
 

@@ -33,7 +33,8 @@ class InstanceConfig:
 
     ``url`` has no trailing slash. ``ca`` is a PEM file of further certificate authorities.
     ``requests_per_minute`` is what linkspan allows itself; 0 means no limit (the loader's choice for
-    loopback hosts; 600 elsewhere).
+    loopback hosts; 600 elsewhere). ``transaction_seconds`` is how long the instance lets one request
+    run (its transaction quota): so long a write with a lost answer may still be committed.
     """
 
     name: str
@@ -43,6 +44,7 @@ class InstanceConfig:
     ca: Path | None = None
     proxy: str | None = None
     requests_per_minute: int = 0
+    transaction_seconds: float = 60
     where: str = ""
 
 

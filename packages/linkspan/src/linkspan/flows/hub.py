@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
@@ -18,6 +18,9 @@ from linkspan.desk import Desk, Event
 from linkspan.store import Database
 from linkspan.store.reports import Reports
 from linkspan.store.tables import desk_event, inbox, link, report
+
+if TYPE_CHECKING:
+    from linkspan.flows.wiring import Wiring
 
 Document = dict[str, Any]
 FATES = ("applied", "coalesced", "echo", "filtered", "parked", "dead", "pending")
@@ -205,6 +208,22 @@ class Hub:
             "attempts": row.attempts,
             "problem": row.problem,
         }
+
+
+def open_hub(wiring: Wiring, url: str) -> Hub:
+    """The hub of a home, its syncs ready to start. ``url`` is where people reach it."""
+    from linkspan.flows.sync import open_runner
+    from linkspan.sync.status import status
+
+    desk = Desk(wiring.database)
+    return Hub(
+        config=wiring.config,
+        home=wiring.home,
+        database=wiring.database,
+        desk=desk,
+        status_of=status,
+        runner=open_runner(wiring, desk, url),
+    )
 
 
 def _links_with_pending() -> sa.Select[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,29 +27,33 @@ LONGEST_BACKOFF = 30.0
 log = structlog.get_logger("linkspan.sync")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A sync that is to run. ``bind`` signs in and may fail; it is tried until it succeeds."""
+
+    name: str
+    poll_seconds: float
+    bind: Callable[[], Binding]
+
+
 class Runner:
     """Runs syncs until stopped. One per process and home."""
 
-    def __init__(self, home: Path, database: Database, bindings: Sequence[Binding]) -> None:
+    def __init__(self, home: Path, database: Database, lines: Sequence[Line]) -> None:
         self._database = database
-        self._bindings = {binding.name: binding for binding in bindings}
-        self._settlers = {binding.name: Settler(binding) for binding in bindings}
+        self._lines = tuple(lines)
+        self._settlers: dict[str, Settler] = {}
         self._wakes = Wakes(home, self._drain)
         self._stopping = threading.Event()
-        self._nudges = {binding.name: threading.Event() for binding in bindings}
+        self._nudges = {line.name: threading.Event() for line in lines}
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begin: engine first, so that what an earlier process left is taken up."""
         self._wakes.start()
         self._spawn("sweeper", self._sweep)
-        for binding in self._bindings.values():
-            instance = InstanceIntake(binding)
-            peer = PeerIntake(binding)
-            never = threading.Event()
-            nudge = self._nudges[binding.name]
-            self._spawn(f"{binding.name}-instance", self._poll, binding, "instance", instance.poll, never)
-            self._spawn(f"{binding.name}-peer", self._poll, binding, "peer", peer.poll, nudge)
+        for line in self._lines:
+            self._spawn(line.name, self._open, line)
 
     def nudge(self, sync: str) -> None:
         """The far side has news: look now instead of at the next poll."""
@@ -75,68 +80,98 @@ class Runner:
         self._threads.append(thread)
         thread.start()
 
+    def _open(self, line: Line) -> None:
+        """Sign in, then poll both sides: the instance on this thread, the far side on its own."""
+        bound: list[Binding] = []
+        opening = _Round(self._database, line.name, "instance", every=line.poll_seconds)
+        while not bound and not self._stopping.is_set():
+            wait = opening.run(lambda: bound.append(line.bind()))
+            if not bound:
+                self._stopping.wait(wait)
+        if self._stopping.is_set():
+            return
+        (binding,) = bound
+        self._settlers[line.name] = Settler(binding)
+        nudge = self._nudges[line.name]
+        self._spawn(f"{line.name}-peer", self._poll, binding, "peer", PeerIntake(binding).poll, nudge)
+        self._poll(binding, "instance", InstanceIntake(binding).poll, self._stopping)
+
     def _poll(
         self, binding: Binding, side: str, poll: Callable[[], list[int]], nudge: threading.Event
     ) -> None:
         every = binding.poll_seconds if side == "instance" else PEER_POLL_SECONDS
-        failures = 0
+        polling = _Round(self._database, binding.name, side, every=every)
+
+        def once() -> None:
+            for link_id in dict.fromkeys(poll()):
+                self._wake(binding.name, link_id)
+
         while not self._stopping.is_set():
-            nudge.clear()
-            wait = every
-            try:
-                touched = poll()
-                if failures:
-                    self._trouble(binding, side, None)
-                failures = 0
-                for link_id in dict.fromkeys(touched):
-                    self._wake(binding, link_id)
-            except LinkspanError as error:
-                failures += 1
-                wait = min(every * 2**failures, LONGEST_BACKOFF)
-                if isinstance(error, RateLimited):
-                    wait = max(wait, error.retry_after)
-                self._trouble(binding, side, error)
-            except Exception:
-                # A poller must not die in silence: the rest of the hub goes on, and the page says so.
-                failures += 1
-                wait = min(every * 2**failures, LONGEST_BACKOFF)
-                log.exception("poll failed", sync=binding.name, side=side)
-            if side == "instance":
-                self._stopping.wait(wait)
-            else:
-                nudge.wait(wait)
+            if nudge is not self._stopping:
+                nudge.clear()
+            nudge.wait(polling.run(once))
 
     def _sweep(self) -> None:
         """Wake what a lost wake left behind: enqueueing is not part of the inbox's transaction."""
         forgotten = time.monotonic()
         while not self._stopping.wait(SWEEP_SECONDS):
             try:
-                for binding in self._bindings.values():
+                for name in tuple(self._settlers):
                     with self._database.read() as connection:
-                        waiting = inbox.waiting_links(connection, binding.name)
+                        waiting = inbox.waiting_links(connection, name)
                     for link_id in waiting:
-                        self._wake(binding, link_id)
+                        self._wake(name, link_id)
                 if time.monotonic() - forgotten > RETENTION_SECONDS:
                     forgotten = time.monotonic()
                     self._wakes.forget_finished()
             except Exception:
                 log.exception("sweep failed")
 
-    def _wake(self, binding: Binding, link_id: int) -> None:
-        self._wakes.wake(f"{binding.name}/{link_id}")
+    def _wake(self, sync: str, link_id: int) -> None:
+        self._wakes.wake(f"{sync}/{link_id}")
 
     def _drain(self, key: str) -> None:
         sync, _, link_id = key.rpartition("/")
         settler = self._settlers.get(sync)
         if settler is None:
-            return  # the sync was taken out of linkspan.yaml; its events wait until it is back
+            return  # not signed in yet, or taken out of linkspan.yaml: its events wait for the sweeper
         settler.drain(int(link_id))
 
-    def _trouble(self, binding: Binding, side: str, error: LinkspanError | None) -> None:
-        problem = error.problem() if error else None
-        if error:
-            log.warning("poll failed", sync=binding.name, side=side, cause=error.cause, fix=error.fix)
+
+class _Round:
+    """One repeated piece of work of a thread: how long to wait after it, what to say when it fails."""
+
+    def __init__(self, database: Database, sync: str, side: str, *, every: float) -> None:
+        self._database = database
+        self._sync = sync
+        self._side = side
+        self._every = every
+        self._failures = 0
+
+    def run(self, work: Callable[[], object]) -> float:
+        """Do it once; the seconds to wait before the next time."""
+        try:
+            work()
+        except LinkspanError as error:
+            log.warning("trouble", sync=self._sync, side=self._side, cause=error.cause, fix=error.fix)
+            self._tell(error.problem())
+            return max(self._backoff(), error.retry_after if isinstance(error, RateLimited) else 0)
+        except Exception as error:
+            # A poller must not die in silence: the rest of the hub goes on, and the page says so.
+            log.exception("bug", sync=self._sync, side=self._side)
+            fix = "report it with the log"
+            self._tell({"code": "bug", "where": self._sync, "cause": repr(error), "fix": fix})
+            return self._backoff()
+        if self._failures:
+            self._failures = 0
+            self._tell(None)
+        return self._every
+
+    def _backoff(self) -> float:
+        self._failures = min(self._failures + 1, 20)
+        return min(max(self._every, 0.5) * 2**self._failures, LONGEST_BACKOFF)
+
+    def _tell(self, problem: dict[str, str] | None) -> None:
         with self._database.begin() as connection:
-            watermarks.save(
-                connection, f"sync:{binding.name}:{side}:trouble", {"problem": problem, "at": clock.now()}
-            )
+            name = f"sync:{self._sync}:{self._side}:trouble"
+            watermarks.save(connection, name, {"problem": problem, "at": clock.now()})
