@@ -1,0 +1,1 @@
+"""The base pack: what every fresh instance holds before any demo data."""

@@ -1,0 +1,83 @@
+"""Reads tables.txt: the declarations of a fresh instance's tables."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from hashlib import md5
+from importlib.resources import files
+
+from wavetank.database.dictionary import Definition, Field, system_fields
+
+_HEAD = re.compile(r"(?P<name>\w+)(?: < (?P<super>\w+))? : (?P<label>[^\[]+?)(?: \[(?P<flags>[^\]]+)\])?")
+_TYPE = re.compile(
+    r"(?P<type>\w*)(?:>(?P<reference>\w+))?(?::(?P<length>\d+))?(?:=(?P<default>.*))?"
+)
+_LENGTHS = {"reference": 32, "boolean": 40, "GUID": 32}
+
+
+def sys_id_for(*parts: str) -> str:
+    """A sys_id that is the same on every instance, as records shipped with the product have."""
+    return md5("/".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+
+def definitions() -> list[Definition]:
+    """Every table of tables.txt, with sys_ids. Raises ValueError for a line it cannot read."""
+    text = (files("wavetank.packs.base") / "tables.txt").read_text(encoding="utf-8")
+    found: list[Definition] = []
+    for line in text.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        if line.startswith("  "):
+            found[-1] = replace(found[-1], fields=(*found[-1].fields, *_fields(found[-1].name, line)))
+        else:
+            found.append(_head(line))
+    return found
+
+
+def _head(line: str) -> Definition:
+    match = _HEAD.fullmatch(line.strip())
+    if match is None:
+        raise ValueError(f"not a table: {line!r}")
+    flags = (match["flags"] or "").split(",")
+    return Definition(
+        name=match["name"],
+        label=match["label"],
+        super=match["super"] or "",
+        audited="audited" in flags,
+        ws_access="closed" not in flags,
+        sys_id=sys_id_for("sys_db_object", match["name"]),
+    )
+
+
+def _fields(table: str, line: str) -> list[Field]:
+    if line.strip() == "+system":
+        return [
+            replace(field, sys_id=sys_id_for("sys_dictionary", table, field.name))
+            for field in system_fields(table)
+        ]
+    element, kind, label, *rest = re.split(r" {2,}", line.strip())
+    match = _TYPE.fullmatch(kind)
+    if match is None:
+        raise ValueError(f"not a field: {line!r}")
+    flags = dict.fromkeys(rest[0].split(",")) if rest else {}
+    keys = [flag.removeprefix("key=") for flag in flags if flag.startswith("key=")]
+    name = match["type"] or "reference"
+    return [
+        Field(
+            name=element,
+            type=name,
+            label=label,
+            table=table,
+            reference=match["reference"] or "",
+            max_length=int(match["length"] or _LENGTHS.get(name, 40)),
+            default=match["default"] or "",
+            mandatory="mandatory" in flags,
+            read_only="readonly" in flags,
+            display="display" in flags,
+            choice="choice" in flags,
+            unique="unique" in flags,
+            key=keys[0] if keys else "sys_id",
+            sys_id=sys_id_for("sys_dictionary", table, element),
+        )
+    ]
