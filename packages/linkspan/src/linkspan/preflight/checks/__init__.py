@@ -1,0 +1,28 @@
+"""The checks, those that others depend on first. A new one is a file here and a line below."""
+
+from linkspan.core.check import Check
+from linkspan.preflight.checks import (
+    account_flags,
+    answers,
+    identity,
+    incident_read,
+    incident_write,
+    login,
+    reachable,
+    roles,
+    tls,
+    url_form,
+)
+
+CHECKS: tuple[Check, ...] = (
+    url_form.CHECK,
+    reachable.CHECK,
+    tls.CHECK,
+    answers.CHECK,
+    login.CHECK,
+    identity.CHECK,
+    account_flags.CHECK,
+    roles.CHECK,
+    incident_read.CHECK,
+    incident_write.CHECK,
+)

@@ -1,0 +1,124 @@
+"""Can the account create and change incidents? One marked record, read back field by field, then removed."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from linkspan.connection import Connection
+from linkspan.core import query
+from linkspan.core.check import Answer, Cause, Check
+from linkspan.core.errors import Ambiguous, LinkspanError, NotAuthorized, Rejected
+from linkspan.preflight.context import Context
+
+_TABLE = "incident"
+_CREATED = {
+    "short_description": "linkspan preflight: may be deleted",
+    "description": "Written to prove that this account can create incidents.",
+    "impact": "3",
+    "urgency": "3",
+}
+_CHANGED = {"short_description": "linkspan preflight: changed, may be deleted", "urgency": "2"}
+_RESOLVED = "6"
+_CLOSED = "7"
+
+
+def run(context: Context) -> Answer:
+    """Create, read back, change, read back, remove. What cannot be removed is resolved, and said."""
+    line = context.writing()
+    mark = f"linkspan-preflight-{uuid.uuid4().hex}"
+    try:
+        row = _create(line, mark)
+    except (NotAuthorized, Rejected) as error:
+        return Answer(outcome="fail", causes=(_refusal(context, error, "create_denied"),))
+    if row is None:
+        return Answer(
+            outcome="fail", causes=(context.cause("write_outcome_unknown"),), evidence={"mark": mark}
+        )
+    sys_id, number = str(row["sys_id"]), str(row.get("number", ""))
+    lost = _lost(line, sys_id, {**_CREATED, "correlation_id": mark})
+    found: list[Cause] = []
+    try:
+        line.table.update(_TABLE, sys_id, _CHANGED, fields=("sys_id",))
+        lost += [name for name in _lost(line, sys_id, _CHANGED) if name not in lost]
+    except (NotAuthorized, Rejected) as error:
+        found.append(_refusal(context, error, "write_denied"))
+    if lost:
+        found.append(context.cause("field_not_kept", fields=", ".join(lost)))
+    removed, note = _remove(context, line, sys_id, number)
+    evidence = {"number": number, "mark": mark, "removed": removed, "not_kept": lost}
+    if found:
+        return Answer(outcome="fail", causes=(*found, *note), evidence=evidence)
+    if removed == "left":
+        return Answer(outcome="warn", causes=tuple(note), evidence=evidence)
+    return Answer(outcome="pass", causes=tuple(note), evidence=evidence)
+
+
+def _create(line: Connection, mark: str) -> dict[str, Any] | None:
+    """The record; looked up by its mark when the answer was lost, None when it is not there either."""
+    values = {**_CREATED, "correlation_id": mark, "correlation_display": "linkspan preflight"}
+    try:
+        return line.table.create(_TABLE, values, fields=("sys_id", "number"))
+    except Ambiguous:
+        return line.table.first(_TABLE, query.term("correlation_id", "=", mark), ("sys_id", "number"))
+
+
+def _lost(line: Connection, sys_id: str, wanted: dict[str, str]) -> list[str]:
+    """Fields that do not hold what was written."""
+    row = line.table.get(_TABLE, sys_id, fields=tuple(wanted)) or {}
+    return [name for name, value in wanted.items() if str(row.get(name, "")) != value]
+
+
+def _remove(context: Context, line: Connection, sys_id: str, number: str) -> tuple[str, list[Cause]]:
+    """``deleted``, ``resolved`` or ``left``, and what to tell about it."""
+    try:
+        if line.table.delete(_TABLE, sys_id) or line.table.get(_TABLE, sys_id, fields=("sys_id",)) is None:
+            return "deleted", []
+    except (NotAuthorized, Rejected):
+        pass  # a sync needs no delete; the record is resolved instead
+    try:
+        line.table.update(_TABLE, sys_id, _resolution(line), fields=("sys_id",))
+    except LinkspanError as error:
+        return "left", [context.cause("sample_left_behind", number=number, detail=error.cause)]
+    row = line.table.get(_TABLE, sys_id, fields=("state",)) or {}
+    if row.get("state") in (_RESOLVED, _CLOSED):
+        return "resolved", [context.cause("delete_denied", number=number)]
+    detail = f"its state is {row.get('state')}"
+    return "left", [context.cause("sample_left_behind", number=number, detail=detail)]
+
+
+def _resolution(line: Connection) -> dict[str, str]:
+    """The resolved state with a close code this instance knows."""
+    choice = line.table.first(
+        "sys_choice",
+        query.all_of(
+            query.term("name", "=", _TABLE),
+            query.term("element", "=", "close_code"),
+            query.term("inactive", "!=", "true"),
+            query.order_by("sequence"),
+        ),
+        ("value",),
+    )
+    code = str((choice or {}).get("value") or "Solution provided")
+    return {"state": _RESOLVED, "close_code": code, "close_notes": "Proof by linkspan preflight."}
+
+
+def _refusal(context: Context, error: LinkspanError, id: str) -> Cause:
+    ids = {
+        "data_policy": "data_policy",
+        "business_rule_abort": "business_rule_abort",
+        "api_acl": "api_acl_denied",
+        "scope_unscoped": "oauth_scope_restricted",
+        "missing_scope": "oauth_scope_restricted",
+    }
+    default = id if isinstance(error, NotAuthorized) else "insert_rejected"
+    return context.cause(ids.get(error.code, default), detail=error.cause, table=_TABLE)
+
+
+CHECK = Check(
+    name="incident_write",
+    title="It creates and changes incidents",
+    run=run,
+    needs=("identity",),
+    writes=True,
+)

@@ -1,0 +1,31 @@
+"""Is the account's credential accepted?"""
+
+from __future__ import annotations
+
+from linkspan.core.check import PASSED, Answer, Check
+from linkspan.core.errors import NotAuthenticated, NotAuthorized, NotFound, SecretUnavailable
+from linkspan.preflight import diagnosis
+from linkspan.preflight.context import Context
+
+
+def run(context: Context) -> Answer:
+    """One login, never repeated: a few failures lock the account (ServiceNow docs: Lockout for failed logins)."""
+    try:
+        line = context.line()
+    except SecretUnavailable as error:
+        return Answer(outcome="fail", causes=(context.cause("secret_missing", detail=error.cause),))
+    try:
+        context.learned.me = line.whoami()
+    except NotAuthenticated as error:
+        return Answer(
+            outcome="fail",
+            causes=tuple(diagnosis.of_refused_login(context, error)),
+            evidence={"scheme": context.account.scheme, "code": error.code},
+        )
+    except (NotFound, NotAuthorized) as error:
+        # Accepted: what follows is a matter of access, and the checks after this one tell which.
+        return Answer(outcome="pass", evidence={"scheme": context.account.scheme, "code": error.code})
+    return PASSED
+
+
+CHECK = Check(name="login", title="The credential is accepted", run=run, needs=("answers",))

@@ -1,0 +1,63 @@
+"""What a check may use: one account on one instance, the lines to it, and what earlier checks learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from linkspan.config.values import AccountConfig, InstanceConfig
+from linkspan.connection import Connection
+from linkspan.core.check import Cause, Certainty
+from linkspan.preflight import causes
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequiredRole:
+    """A role the account's recipe grants, and why."""
+
+    name: str
+    because: str
+
+
+@dataclass(kw_only=True)
+class Learned:
+    """Facts that later checks build on."""
+
+    me: dict[str, Any] = field(default_factory=dict)
+    user_sys_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """One account on one instance.
+
+    ``line``, ``anonymous`` and ``writing`` make connections: as the account (read-only), as nobody,
+    and as the account with writing allowed. ``admin`` gives the administrator's read-only connection,
+    or None when there is none. ``password`` and ``client_id`` are what the account signs in with,
+    None when not part of the scheme or not stored.
+    """
+
+    instance: InstanceConfig
+    account: AccountConfig
+    line: Callable[[], Connection]
+    anonymous: Callable[[], Connection]
+    writing: Callable[[], Connection]
+    admin: Callable[[], Connection | None]
+    roles: tuple[RequiredRole, ...] = ()
+    group: str = ""
+    password: Callable[[], str | None] = lambda: None
+    client_id: Callable[[], str | None] = lambda: None
+    learned: Learned = field(default_factory=Learned)
+
+    def cause(self, id: str, certainty: Certainty = "certain", **facts: Any) -> Cause:
+        """A published cause, its fix filled with this account and instance."""
+        known: dict[str, Any] = {
+            "instance": self.instance.name,
+            "url": self.instance.url,
+            "account": self.account.name,
+            "user": self.account.user_name,
+            "scheme": self.account.scheme,
+            "group": self.group,
+        }
+        return causes.cause(id, certainty, **{**known, **facts})
