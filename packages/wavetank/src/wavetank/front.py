@@ -150,7 +150,9 @@ class Front:
 
     async def _outcome(self, exchange: Exchange) -> Answer | Drop:
         fault = self._instance.faults.take(exchange.method, exchange.path, exchange.table, exchange.user)
-        waited = float(self._instance.settings.get("latency_ms")) / 1000 + (fault.seconds if fault else 0.0)
+        waited = float(self._instance.settings.get("latency_ms")) / 1000
+        if fault is not None and fault.do != "rate_limit":  # whose seconds are its Retry-After
+            waited += fault.seconds
         quota = float(self._instance.settings.get("quota_seconds"))
         cancelled = exchange.path.startswith("/api/") and waited > quota
         if waited:
@@ -166,7 +168,7 @@ class Front:
             await self._serve(exchange)
         return _refusal(PlatformError(500, CANCELLED, f"{CANCELLED}. Check logs for error trace."))
 
-    async def _strike(self, fault: Fault, exchange: Exchange) -> Answer | Drop:
+    async def _strike(self, fault: Fault, exchange: Exchange) -> Answer | Drop:  # noqa: PLR0911  one a kind
         headers = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in fault.headers.items()]
         match fault.do:
             case "drop_before":
@@ -226,7 +228,9 @@ class Front:
             return _unrouted(refused, exchange.path)
         except Exception:
             log.exception("%s %s failed", exchange.method, exchange.path)
-            return _refusal(PlatformError(500, "Internal Server Error", "wavetank itself failed; see its log"))
+            return _refusal(
+                PlatformError(500, "Internal Server Error", "wavetank itself failed; see its log")
+            )
 
     def _admit(self, exchange: Exchange) -> None:
         instance = self._instance
@@ -307,7 +311,10 @@ class Front:
         )
 
 
-HIBERNATING = b"<!DOCTYPE html><html><head><title>Instance Hibernating page</title></head><body>Your instance is hibernating.</body></html>"
+HIBERNATING = (
+    b"<!DOCTYPE html><html><head><title>Instance Hibernating page</title>"
+    b"</head><body>Your instance is hibernating.</body></html>"
+)
 
 
 def _status(fault: Fault, headers: list[tuple[bytes, bytes]]) -> Answer:

@@ -84,9 +84,22 @@ class Instance:
 
     def query_context(self, session: Session | None = None) -> query.Context:
         """What `javascript:` values and date literals of a query mean for a caller."""
+        now = self.clock.text()
         if session is None:
-            return query.Context(now=self.clock.text())
-        return query.Context(now=self.clock.text(), user=session.sys_id, time_zone=session.time_zone)
+            return query.Context(now=now)
+        return query.Context(
+            now=now,
+            user=session.sys_id,
+            user_name=session.user_name,
+            time_zone=session.time_zone,
+            unknown_field=self.settings.get("unknown_query_field"),
+            literal_time_zone=self.settings.get("literal_time_zone"),
+            groups=lambda: self.groups_of(session.sys_id),
+        )
+
+    def groups_of(self, user: str) -> list[str]:
+        """The sys_ids of the groups a user is a member of."""
+        return [row["group"] for row in self.database.find("sys_user_grmember", user=user)]
 
     # -- what a test does to the whole
 

@@ -108,7 +108,7 @@ def _password(instance: Instance, client: Row, form: Form) -> dict[str, Any]:
     return _answer(instance, user, client, "oauth_password", refresh=True)
 
 
-def _client_credentials(instance: Instance, client: Row, form: Form) -> dict[str, Any]:
+def _client_credentials(instance: Instance, client: Row, _form: Form) -> dict[str, Any]:
     if instance.property(CLIENT_GRANT, "false") != "true":
         raise Refused(f"the client credentials grant is off: {CLIENT_GRANT}")
     user = instance.database.get("sys_user", client["user"]) if client["user"] else None

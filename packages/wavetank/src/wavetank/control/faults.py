@@ -49,7 +49,9 @@ class Fault:
     def matches(self, method: str, path: str, table: str, user: str) -> bool:
         facts = {"method": method, "path": path, "table": table, "user": user}
         return all(
-            fnmatch.fnmatchcase(facts[name], wanted) if name == "path" else facts[name].lower() == wanted.lower()
+            fnmatch.fnmatchcase(facts[name], wanted)
+            if name == "path"
+            else facts[name].lower() == wanted.lower()
             for name, wanted in self.match.items()
         )
 

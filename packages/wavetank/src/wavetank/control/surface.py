@@ -1,5 +1,7 @@
 """The routes of the control surface, and who may use them: a caller on the same machine, no web page."""
 
+# ruff: noqa: ARG002  every act has the same two arguments, whether or not it looks at both
+
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -84,7 +86,10 @@ class _Surface:
 
     def clock(self, request: Request, body: Any) -> Any:
         clock = self.instance.clock
-        return {"now": clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"), "frozen": clock.frozen}
+        return {
+            "now": clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "frozen": clock.frozen,
+        }
 
     def set_clock(self, request: Request, body: Any) -> Any:
         clock = self.instance.clock

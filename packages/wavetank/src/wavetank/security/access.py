@@ -89,7 +89,9 @@ class Access:
 
     def table(self, session: Session, operation: Operation, table: str) -> bool:
         """The table gate by roles alone. True may still mean that a row has to be asked: `needs_row`."""
-        return self._allows_at_all(session, operation, table) and self._table(session, operation, table).allowed
+        return (
+            self._allows_at_all(session, operation, table) and self._table(session, operation, table).allowed
+        )
 
     def needs_row(self, session: Session, operation: Operation, table: str) -> bool:
         """Whether some rule's condition, of the table or of a class below it, must be asked per row."""
@@ -142,7 +144,7 @@ class Access:
 
     @property
     def _off(self) -> bool:
-        return self._instance.settings.get("acl") == "off"
+        return bool(self._instance.settings.get("acl") == "off")
 
     def _may_query(self, session: Session, table: str, path: str) -> bool:
         here = table
@@ -158,13 +160,19 @@ class Access:
 
     def _class(self, table: str, row: Mapping[str, str]) -> str:
         name = row.get("sys_class_name", "")
-        return name if name and name != table and name in self._instance.dictionary.descendants(table) else table
+        return (
+            name if name and name != table and name in self._instance.dictionary.descendants(table) else table
+        )
 
     def _allows_at_all(self, session: Session, operation: Operation, table: str) -> bool:
         """What no access control can grant: elevation, and the role that takes writing away."""
         if operation not in WRITES:
             return True
-        if table in ELEVATED and not session.elevated and self._instance.settings.get("elevation") == "required":
+        if (
+            table in ELEVATED
+            and not session.elevated
+            and self._instance.settings.get("elevation") == "required"
+        ):
             return False
         if "snc_read_only" not in session.roles or self._off:
             return True
@@ -217,7 +225,11 @@ class Access:
         found = [(level, self._rules.get((operation, level), [])) for level in levels]
         deny = [rule for _, rules in found for rule in rules if rule.deny_unless]
         level, allow = next(
-            ((name, passing) for name, rules in found if (passing := [r for r in rules if not r.deny_unless])),
+            (
+                (name, passing)
+                for name, rules in found
+                if (passing := [r for r in rules if not r.deny_unless])
+            ),
             ("", []),
         )
         if not allow and operation == "create" and levels[-1] == "*.*":
@@ -284,18 +296,21 @@ class Access:
                 self._instance.dictionary, table, condition, self._instance.query_context(session)
             )
             self._compiled[key] = compiled
+        if compiled.unknown:
+            return False  # a condition that cannot be read grants nothing
         if operation == "create":
             source = self._blank(table, compiled.from_sql)
-            sql = f"SELECT 1 {source} WHERE ({compiled.where_sql})"  # noqa: S608
+            sql = f"SELECT 1 {source} WHERE ({compiled.where_sql})"
             params = [*compiled.params]
         else:
-            sql = f'SELECT 1 {compiled.from_sql} WHERE t0."sys_id" = ? AND ({compiled.where_sql})'  # noqa: S608
+            sql = f'SELECT 1 {compiled.from_sql} WHERE t0."sys_id" = ? AND ({compiled.where_sql})'
             params = [row["sys_id"], *compiled.params]
         return self._instance.database.execute(sql, params).fetchone() is not None
 
     def _blank(self, table: str, from_sql: str) -> str:
         known = self._instance.database.known(table)
-        empty = ", ".join(f"'' AS \"{name}\"" for name in known.fields)
+        values = {name: table if name == "sys_class_name" else "" for name in known.fields}
+        empty = ", ".join(f"'{value}' AS \"{name}\"" for name, value in values.items())
         return from_sql.replace(f'"{known.root}" t0', f"(SELECT {empty}) t0", 1)
 
     def _refresh(self) -> None:

@@ -94,7 +94,7 @@ class Identity:
         """
         if user["active"] == "false" or user["locked_out"] == "true":
             return False
-        if user["password_needs_reset"] != "true":
+        if user["password_needs_reset"] != "true":  # noqa: S105
             return True
         mandatory = self._instance.property("glide.authenticate.api.user.reset_password.mandatory", "false")
         return not minting and mandatory != "true"
@@ -165,7 +165,9 @@ class Identity:
             changes["locked_out"] = "true"
         now = self._instance.clock.text()
         # Stamped, so that the moment of locking outlives a restart.
-        self._instance.database.update("sys_user", user["sys_id"], {**changes, "sys_updated_on": now}, system=False)
+        self._instance.database.update(
+            "sys_user", user["sys_id"], {**changes, "sys_updated_on": now}, system=False
+        )
         if "locked_out" in changes:
             self._unlock_later(user["sys_id"], now)
 

@@ -65,10 +65,18 @@ def _settle(instance: "Instance", user: str, rows: list[dict[str, str]], graph: 
     for role, count in ways.items():
         row = granted.get(role) or derived.pop(role, None)
         if row is None:
-            fresh = {"user": user, "role": role, "inherited": "true", "inh_count": str(count), "state": "active"}
+            fresh = {
+                "user": user,
+                "role": role,
+                "inherited": "true",
+                "inh_count": str(count),
+                "state": "active",
+            }
             instance.database.insert("sys_user_has_role", fresh)
         elif row["inh_count"] != str(count):
-            instance.database.update("sys_user_has_role", row["sys_id"], {"inh_count": str(count)}, system=False)
+            instance.database.update(
+                "sys_user_has_role", row["sys_id"], {"inh_count": str(count)}, system=False
+            )
         else:
             continue
         changed += 1

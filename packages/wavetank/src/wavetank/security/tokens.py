@@ -97,7 +97,13 @@ class Tokens:
             },
         )
         token = Token(
-            kind, user["sys_id"], user["user_name"], client["sys_id"], scheme, expires.timestamp(), row["sys_id"]
+            kind,
+            user["sys_id"],
+            user["user_name"],
+            client["sys_id"],
+            scheme,
+            expires.timestamp(),
+            row["sys_id"],
         )
         digest = _digest(secret)
         self._known[digest] = token

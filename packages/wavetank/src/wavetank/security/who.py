@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 # Roles that admin does not imply: they count only when granted
 # (ServiceNow docs: instance integration for scan engine; Basic authentication restriction).
-EXPLICIT_ONLY = frozenset({"snc_basic_auth_api_access", "nobody", "security_admin", "snc_read_only", "snc_external"})
+EXPLICIT_ONLY = frozenset(
+    {"snc_basic_auth_api_access", "nobody", "security_admin", "snc_read_only", "snc_external"}
+)
 EXPLICIT_PREFIX = "sn_se."
 
 
