@@ -213,7 +213,7 @@ _STATUS_OF_NEW: Mapping[str, str] = MappingProxyType(
 # (new state) → statuses that stay as they are when the record goes there
 _STAYS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        NEW: frozenset({"triage", "live", "paused"}),
+        NEW: frozenset({"triage"}),
         IN_PROGRESS: frozenset({"live"}),
         ON_HOLD: frozenset({"paused"}),
         RESOLVED: frozenset({"learning", "closed"}),

@@ -169,7 +169,7 @@ class _Round:
 
     def _backoff(self) -> float:
         self._failures = min(self._failures + 1, 20)
-        return min(max(self._every, 0.5) * 2**self._failures, LONGEST_BACKOFF)
+        return min(max(self._every, 0.5) * 2.0**self._failures, LONGEST_BACKOFF)
 
     def _tell(self, problem: dict[str, str] | None) -> None:
         with self._database.begin() as connection:

@@ -1,0 +1,67 @@
+"""Looking at syncs from outside the hub: their state, and waiting until they are quiet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from linkspan.core import clock
+from linkspan.core.errors import ConfigError
+from linkspan.flows.wiring import Wiring
+from linkspan.store import links
+from linkspan.sync.status import status
+
+LOOK_SECONDS = 0.25
+
+Document = dict[str, Any]
+
+
+def syncs_status(wiring: Wiring, name: str | None = None) -> Document:
+    """``{"syncs": {NAME: …}}`` of one sync or all. Raises ConfigError for an unknown name."""
+    return {
+        "syncs": {
+            sync.name: status(wiring.database, sync.name, poll_seconds=sync.poll_seconds)
+            for sync in wiring.config.syncs.values()
+            if sync.name in _names(wiring, name)
+        }
+    }
+
+
+def wait_quiet(
+    wiring: Wiring, name: str | None, *, timeout: float, tell: Callable[[Document], None]
+) -> tuple[bool, Document]:
+    """Wait until both sides of every sync were polled after now and nothing is pending."""
+    begun, until = clock.now(), time.monotonic() + timeout
+    while True:
+        found = syncs_status(wiring, name)
+        if all(_quiet_since(sync, begun) for sync in found["syncs"].values()):
+            return True, found
+        if time.monotonic() >= until:
+            return False, found
+        tell(found)
+        time.sleep(LOOK_SECONDS)
+
+
+def kept_conflicts(wiring: Wiring, name: str | None, *, limit: int) -> list[Document]:
+    """Conflicts of one sync or all, newest first, each with both values and the rule that decided."""
+    with wiring.database.read() as connection:
+        return [
+            {"sync": sync, **row}
+            for sync in _names(wiring, name)
+            for row in links.conflicts(connection, sync, limit=limit)
+        ]
+
+
+def _names(wiring: Wiring, name: str | None) -> list[str]:
+    known = list(wiring.config.syncs)
+    if name is None:
+        return known
+    if name not in known:
+        fix = f"use one of: {', '.join(known)}" if known else "add one under sync:"
+        raise ConfigError(f"there is no sync {name}", fix=fix, where=wiring.config.path.name)
+    return [name]
+
+
+def _quiet_since(sync: Document, moment: float) -> bool:
+    return bool(sync["quiet"]) and all(at is not None and at > moment for at in sync["polled"].values())
