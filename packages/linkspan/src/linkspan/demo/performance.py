@@ -21,6 +21,8 @@ from linkspan.demo.translate import Edit, Skip, translate
 
 FATES = ("applied", "coalesced", "echo", "filtered", "parked", "dead", "pending")
 HUB_PATIENCE = 60.0
+START_SECONDS = 60.0
+LOOK_EVERY = 0.25
 SYNC = "desk"
 
 
@@ -90,7 +92,8 @@ class Performance:
         return cls(stage, script, cast, **wishes)
 
     def start(self) -> None:
-        """Begin both streams."""
+        """Begin both streams, once the sync has looked at both sides: what was there before is no news."""
+        self._until_quiet(START_SECONDS)
         self._requests_before = {name: _last_request(self._stage.instance(name)) for name in NAMES}
         self._observer.start()
         self._pace.begin()
@@ -118,11 +121,7 @@ class Performance:
 
     def settle(self, seconds: float) -> Mapping[str, Any]:
         """Wait until the sync is quiet; its status then. Raises Unreachable when it takes longer."""
-        deadline = time.monotonic() + seconds
-        while not (status := self.status())["quiet"]:
-            if time.monotonic() > deadline:
-                raise Unreachable(f"the sync is not quiet after {seconds:.0f} s: {status}", where="demo")
-            time.sleep(0.25)
+        status = self._until_quiet(seconds)
         self._observer.stop()
         return status
 
@@ -153,6 +152,14 @@ class Performance:
             lag_p95=percentile(self._marks.lags, 0.95),
             requests=requests,
         )
+
+    def _until_quiet(self, seconds: float) -> Mapping[str, Any]:
+        deadline = time.monotonic() + seconds
+        while not (status := self.status())["quiet"]:
+            if time.monotonic() > deadline:
+                raise Unreachable(f"the sync is not quiet after {seconds:.0f} s: {status}", where="demo")
+            time.sleep(LOOK_EVERY)
+        return status
 
     def _requests(self) -> int:
         return sum(self._requests_to(name) for name in NAMES)
