@@ -119,7 +119,7 @@ def missing_lines(promised: list[str], output: str) -> list[str]:
     return []
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="the pages are written for bash")
+@pytest.mark.skipif(not all(map(shutil.which, ("bash", "curl"))), reason="the pages use bash and curl")
 @pytest.mark.parametrize("page", [page for page in pages() if is_run(page)], ids=name)
 def test_what_a_page_says_to_type_works(page: Path, tmp_path: Path) -> None:
     text, promised = script(page)

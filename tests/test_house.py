@@ -11,6 +11,12 @@ import pytest
 from tests.repository import PACKAGES, ROOT, name, pages, slug, sources, texts, tracked
 
 LONGEST_FILE = 600
+# Needed, and imported only by another package.
+USED_BY_OTHERS = {
+    "httptools": "uvicorn's parser",
+    "psycopg": "SQLAlchemy's driver for postgresql:// URLs",
+    "python-multipart": "FastAPI's forms",
+}
 VAGUE_NAMES = ("Manager", "Handler", "Processor", "Helper", "Service", "Utils")
 
 
@@ -29,7 +35,7 @@ def test_a_source_file_is_short_and_quiet_and_named_for_what_it_does(path) -> No
         if isinstance(node, ast.ClassDef):
             assert not node.name.endswith(VAGUE_NAMES), f"{name(path)}: {node.name} is no noun of ours"
     assert path.stem not in {"utils", "helpers", "misc", "common"}, f"{name(path)}: name it for what it holds"
-    if path.name != "__init__.py":
+    if path.name not in ("__init__.py", "__main__.py"):
         assert ast.get_docstring(tree), f"{name(path)}: its first line says what it is for"
 
 
@@ -76,6 +82,31 @@ def test_each_distribution_carries_the_licence() -> None:
     assert b"Apache License" in licence
     for package in PACKAGES:
         assert (ROOT / "packages" / package / "LICENSE").read_bytes() == licence
+
+
+def imported(package: str) -> set[str]:
+    """First names of all modules that a package imports, wherever in the code."""
+    names = set()
+    for path in sources(package):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module.split(".")[0])
+    return names
+
+
+def test_every_dependency_is_used() -> None:
+    unused = []
+    for package in PACKAGES:
+        project = tomllib.loads((ROOT / "packages" / package / "pyproject.toml").read_text())["project"]
+        held = imported(package)
+        for requirement in project["dependencies"]:
+            wanted = re.match(r"[A-Za-z0-9._-]+", requirement)[0]
+            module = wanted.split(".")[0].replace("-", "_")
+            if module not in held and wanted not in USED_BY_OTHERS:
+                unused.append(f"{package} needs {wanted} and never imports it")
+    assert not unused
 
 
 def test_every_dependency_is_explained() -> None:
