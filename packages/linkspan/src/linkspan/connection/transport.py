@@ -110,7 +110,9 @@ def sending(instance: InstanceConfig) -> httpx2.HTTPTransport:
     except (ValueError, httpx2.InvalidURL) as error:
         raise ConfigError(f"proxy: {error}", where=instance.where, fix="write http://host:port") from error
     if not instance.url.startswith("https:") and proxy is None:
-        return httpx2.HTTPTransport(limits=limits, trust_env=False)
+        # An http line meets no TLS; this context trusts nobody, and loads no authorities (0.2 s).
+        nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return httpx2.HTTPTransport(verify=nobody, limits=limits, trust_env=False)
     return httpx2.HTTPTransport(verify=tls(instance), limits=limits, proxy=proxy, trust_env=False)
 
 
