@@ -10,7 +10,7 @@ from linkspan.connection import Connection
 from linkspan.core.errors import LinkspanError, SecretUnavailable
 from linkspan.flows.setup import intent
 from linkspan.flows.wiring import Wiring
-from linkspan.preflight.context import Context, RequiredRole
+from linkspan.preflight.context import Context, Learned, RequiredRole
 from linkspan.preflight.report import Report, join
 from linkspan.preflight.run import run
 from linkspan.store.reports import Reports
@@ -48,7 +48,7 @@ def preflight_all(
 
 def context(wiring: Wiring, account: AccountConfig, instance: str) -> Context:
     """What checks may use for one account on one instance. Lines are made when first asked for."""
-    meant = intent(wiring, account)
+    meant, learned = intent(wiring, account), Learned()
     line = _once(lambda: wiring.connection(account.name, instance, read_only=True))
     return Context(
         instance=wiring.instance(instance),
@@ -56,7 +56,8 @@ def context(wiring: Wiring, account: AccountConfig, instance: str) -> Context:
         line=line,
         anonymous=_once(lambda: wiring.anonymous(instance)),
         writing=_once(lambda: wiring.connection(account.name, instance)),
-        admin=_once(lambda: _admin(wiring, instance)),
+        admin=_once(lambda: _admin(wiring, instance, learned)),
+        learned=learned,
         roles=tuple(RequiredRole(name=grant.role, because=grant.because) for grant in meant.profile.grants),
         group=meant.group,
         password=lambda: _part(wiring, account.name, instance, "password"),
@@ -64,15 +65,16 @@ def context(wiring: Wiring, account: AccountConfig, instance: str) -> Context:
     )
 
 
-def _admin(wiring: Wiring, instance: str) -> Connection | None:
+def _admin(wiring: Wiring, instance: str, learned: Learned) -> Connection | None:
     """The administrator's eyes, if one is configured and accepted. Never a reason to fail."""
     if not wiring.has_admin(instance):
         return None
     try:
         line = wiring.admin(instance, read_only=True)
         line.whoami()
-    except LinkspanError:
-        return None  # checks say themselves what they could not see without it
+    except LinkspanError as error:
+        learned.admin_problem = error  # told by the checks that would have needed these eyes
+        return None
     return line
 
 
@@ -87,7 +89,7 @@ def _once(make: Callable[[], _Made]) -> Callable[[], _Made]:
     """Called once, remembered after."""
     kept: list[_Made] = []
 
-    def get() -> Made:
+    def get() -> _Made:
         if not kept:
             kept.append(make())
         return kept[0]

@@ -9,6 +9,7 @@ from typing import Any
 from linkspan.config.values import AccountConfig, InstanceConfig
 from linkspan.connection import Connection
 from linkspan.core.check import Cause, Certainty
+from linkspan.core.errors import LinkspanError
 from linkspan.preflight import causes
 
 
@@ -26,6 +27,7 @@ class Learned:
 
     me: dict[str, Any] = field(default_factory=dict)
     user_sys_id: str = ""
+    admin_problem: LinkspanError | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ class Context:
 
     ``line``, ``anonymous`` and ``writing`` make connections: as the account (read-only), as nobody,
     and as the account with writing allowed. ``admin`` gives the administrator's read-only connection,
-    or None when there is none. ``password`` and ``client_id`` are what the account signs in with,
+    or None when there is none or it is refused (``learned.admin_problem``). ``password`` and ``client_id`` are what the account signs in with,
     None when not part of the scheme or not stored.
     """
 

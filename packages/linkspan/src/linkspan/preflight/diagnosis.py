@@ -42,12 +42,19 @@ def of_refused_login(context: Context, error: NotAuthenticated) -> list[Cause]:
         return [context.cause("mfa_required")]
     admin = context.admin()
     if admin is None:
-        return _guesses(context)
+        return [*_guesses(context), *_blindness(context, context.learned.admin_problem)]
     try:
         return _Privileged(context, admin).causes()
     except LinkspanError as problem:
-        refused = "admin_login_refused" if isinstance(problem, NotAuthenticated) else "platform_error"
-        return [*_guesses(context), context.cause(refused, "certain", detail=problem.cause)]
+        return [*_guesses(context), *_blindness(context, problem)]
+
+
+def _blindness(context: Context, problem: LinkspanError | None) -> list[Cause]:
+    """Why we cannot see more, when there is an administrator to see with."""
+    if problem is None:
+        return []
+    id = "admin_login_refused" if isinstance(problem, NotAuthenticated) else "platform_error"
+    return [context.cause(id, detail=problem.cause)]
 
 
 def _guesses(context: Context) -> list[Cause]:

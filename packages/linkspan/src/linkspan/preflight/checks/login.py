@@ -9,7 +9,7 @@ from linkspan.preflight.context import Context
 
 
 def run(context: Context) -> Answer:
-    """One login, never repeated: a few failures lock the account (ServiceNow docs: Lockout for failed logins)."""
+    """One login, never repeated: failures lock the account (ServiceNow docs: Lockout for failed logins)."""
     try:
         line = context.line()
     except SecretUnavailable as error:
