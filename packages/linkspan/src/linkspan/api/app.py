@@ -58,7 +58,7 @@ def _routes(hub: Hub) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     ) -> dict[str, Any]:
-        """Links, last synced first."""
+        """Links, newest first."""
         page = hub.links(sync=sync, limit=limit, offset=offset)
         end = offset + len(page["links"])
         shown = [

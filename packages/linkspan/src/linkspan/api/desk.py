@@ -84,7 +84,7 @@ def routes(hub: Hub) -> APIRouter:
     def list_incidents(
         limit: Limit = 50, offset: Offset = 0, after_seq: After = 0, status: str = "", q: str = ""
     ) -> dict[str, Any]:
-        """Incidents, last changed first. ``after_seq`` keeps those changed after an earlier ``seq``."""
+        """Incidents, newest first. ``after_seq`` keeps those changed after an earlier ``seq``."""
         seq = desk.last_seq()  # read first: a change in between shows again next time, never is missed
         page = desk.incidents(limit=limit, offset=offset, status=status, search=q[:200], after_seq=after_seq)
         end = offset + len(page.rows)

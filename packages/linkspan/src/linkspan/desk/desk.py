@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import Connection, Row, Select, func, insert, or_, select, update
 
@@ -33,6 +34,7 @@ from linkspan.desk.values import (
 from linkspan.store import Database
 from linkspan.store.tables import desk_event, desk_incident, desk_reply, desk_update
 
+Order = Literal["number", "changed"]
 PERSON = "person"
 SYNC = "sync"
 
@@ -157,9 +159,20 @@ class Desk:
         return _incident(row) if row else None
 
     def incidents(
-        self, *, limit: int = 50, offset: int = 0, status: str = "", search: str = "", after_seq: int = 0
+        self,
+        *,
+        limit: int = 50,
+        offset: int = 0,
+        status: str = "",
+        search: str = "",
+        after_seq: int = 0,
+        order: Order = "number",
     ) -> Incidents:
-        """A page of incidents, last changed first; ``after_seq`` keeps those with an event after it."""
+        """A page of incidents; ``after_seq`` keeps those with an event after it.
+
+        By ``number`` (newest first) no edit moves a row to another page; ``changed`` puts the last
+        changed first.
+        """
         query = select(desk_incident)
         if status == "open":
             query = query.where(desk_incident.c.status.not_in(sorted(FINAL_STATUSES)))
@@ -176,7 +189,8 @@ class Desk:
         if after_seq:
             changed = select(desk_event.c.incident_id).where(desk_event.c.seq > after_seq)
             query = query.where(desk_incident.c.id.in_(changed))
-        page = query.order_by(desk_incident.c.updated_at.desc(), desk_incident.c.number.desc())
+        first = [desk_incident.c.updated_at.desc()] if order == "changed" else []
+        page = query.order_by(*first, desk_incident.c.number.desc())
         with self._database.read() as transaction:
             total = _count(transaction, query)
             rows = transaction.execute(page.limit(limit).offset(offset)).all()

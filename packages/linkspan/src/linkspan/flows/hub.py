@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from linkspan.flows.wiring import Wiring
 
 Document = dict[str, Any]
+_SUMMARY = {"pass": "passed", "warn": "warned", "fail": "failed", "skip": "skipped", "unknown": "unknown"}
 FATES = ("applied", "coalesced", "echo", "filtered", "parked", "dead", "pending")
 
 
@@ -87,18 +88,14 @@ class Hub:
         }
 
     def links(self, *, sync: str = "", limit: int = 50, offset: int = 0) -> Document:
-        """A page of links, last synced first: ``{"links": […], "total": n}``."""
+        """A page of links, newest first (an order that edits do not stir): ``{"links": […], "total": n}``."""
         matching = [link.c.sync == sync] if sync else []
         with self.database.read() as transaction:
             total = transaction.execute(
                 sa.select(sa.func.count()).select_from(link).where(*matching)
             ).scalar_one()
             rows = transaction.execute(
-                _links_with_pending()
-                .where(*matching)
-                .order_by(sa.func.coalesce(link.c.synced_at, link.c.created_at).desc(), link.c.id.desc())
-                .limit(limit)
-                .offset(offset)
+                _links_with_pending().where(*matching).order_by(link.c.id.desc()).limit(limit).offset(offset)
             ).all()
         return {"links": [self._link(row) for row in rows], "total": total}
 
@@ -130,16 +127,16 @@ class Hub:
             return [_event(row) for row in transaction.execute(query)]
 
     def preflight(self) -> Document:
-        """The last answers: ``{"checks": […], "summary": {outcome: count}, "at": seconds | None}``."""
+        """The last answers: ``{"checks": […], "summary": {passed, failed, …}, "at": seconds | None}``."""
         documents = sorted(Reports(self.database).all("preflight").values(), key=lambda found: found["at"])
         checks: dict[tuple[str, str, str], Document] = {}
         for document in documents:  # oldest first: a later answer to the same question replaces it
             for check in document.get("checks", ()):
                 question = (check.get("instance", ""), check.get("account", ""), check.get("check", ""))
                 checks[question] = {**check, "at": document["at"]}
-        summary: dict[str, int] = {}
+        summary = dict.fromkeys(_SUMMARY.values(), 0)
         for check in checks.values():
-            summary[check["outcome"]] = summary.get(check["outcome"], 0) + 1
+            summary[_SUMMARY[check["outcome"]]] += 1
         at = documents[-1]["at"] if documents else None
         return {"checks": list(checks.values()), "summary": summary, "at": at}
 
@@ -278,7 +275,7 @@ def _verdict(checks: list[Mapping[str, Any]]) -> Document:
     """What the checks of one instance say together; ``state`` is ready, warned, failed or unknown."""
     count = dict.fromkeys(("pass", "warn", "fail", "skip", "unknown"), 0)
     for check in checks:
-        count[check["outcome"]] = count.get(check["outcome"], 0) + 1
+        count[check["outcome"]] += 1
     if not checks:
         state = "unknown"
     elif count["fail"]:
