@@ -116,4 +116,4 @@ def _table(reply: Reply, rows: list[dict[str, Any]], columns: tuple[str, ...], *
 
 
 def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f} s"
+    return "-" if value is None else f"{value:.2f} s"

@@ -1,0 +1,73 @@
+"""Work notes read from the table and from the display text, through a line that plays both."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from linkspan.core.errors import NotAuthorized
+from linkspan.feed.journal import Author, NoteReader
+
+US = Author(user_name="svc.responder", name="Responder Service")
+SYS_ID = "a" * 32
+DISPLAY = (
+    "2026-03-01 10:02:00 - Beth Anglin (Work notes)\nok\n\n"
+    "2026-03-01 10:01:00 - Beth Anglin (Additional comments)\nfor the caller only\n\n"
+    "2026-03-01 10:00:30 - Responder Service (Work notes)\nok\n\n"
+    "2026-03-01 10:00:00 - Beth Anglin (Work notes)\nfirst line\n\nsecond paragraph\n\n"
+    "2026-03-01 09:59:00 - Beth Anglin (Work notes)\nok\n\n"
+)
+
+
+class Table:
+    """The Table API as one account sees it: journals open or closed, the record always."""
+
+    def __init__(self, entries: list[dict[str, str]] | None) -> None:
+        self.entries = entries
+
+    def page(self, table: str, **_: Any) -> Any:
+        if table == "sys_journal_field":
+            if self.entries is None:
+                raise NotAuthorized("no")
+            return SimpleNamespace(rows=self.entries[:1])
+        sys_id = {"value": SYS_ID, "display_value": SYS_ID}
+        return SimpleNamespace(
+            rows=[{"sys_id": sys_id, "work_notes": {"value": "", "display_value": DISPLAY}}]
+        )
+
+    def keyset(self, _table: str, **_: Any) -> Any:
+        yield self.entries
+
+
+def reader(entries: list[dict[str, str]] | None) -> NoteReader:
+    return NoteReader(SimpleNamespace(table=Table(entries)), US)  # type: ignore[arg-type]
+
+
+def entry(at: str, by: str, text: str) -> dict[str, str]:
+    return {"sys_id": at, "element_id": SYS_ID, "value": text, "sys_created_on": at, "sys_created_by": by}
+
+
+def test_the_display_text_is_taken_apart_oldest_first() -> None:
+    notes = reader(None).read("incident", [SYS_ID])[SYS_ID]
+    assert [note.text for note in notes] == ["ok", "first line\n\nsecond paragraph", "ok", "ok"]
+    assert [note.ours for note in notes] == [False, False, True, False]
+
+
+def test_comments_for_the_caller_are_not_work_notes() -> None:
+    notes = reader(None).read("incident", [SYS_ID])[SYS_ID]
+    assert all("caller" not in note.text for note in notes)
+
+
+def test_both_ways_name_a_note_the_same() -> None:
+    entries = [
+        entry("2026-03-01 09:59:00", "beth.anglin", "ok"),
+        entry("2026-03-01 10:00:00", "beth.anglin", "first line\r\n\r\nsecond paragraph"),
+        entry("2026-03-01 10:00:30", "svc.responder", "ok"),
+        entry("2026-03-01 10:02:00", "beth.anglin", "ok\n"),
+    ]
+    by_table = [note.key for note in reader(entries).read("incident", [SYS_ID])[SYS_ID]]
+    by_display = [note.key for note in reader(None).read("incident", [SYS_ID])[SYS_ID]]
+    assert by_table == by_display
+    assert len(set(by_table)) == 4
+
+
+def test_an_empty_journal_table_proves_nothing() -> None:
+    assert len(reader([]).read("incident", [SYS_ID])[SYS_ID]) == 4
