@@ -25,6 +25,7 @@ from wavetank.database.dictionary import (
     system_fields,
     table_rows,
 )
+from wavetank.database.expressions import Context
 
 Row = dict[str, str]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -114,11 +115,11 @@ class Database:
         """One row by sys_id with the fields of `table`, or None."""
         return self.first(table, sys_id=sys_id)
 
-    def first(self, table: str, **equal: str) -> Row | None:
+    def first(self, table: str, /, **equal: str) -> Row | None:
         """The first row whose fields equal the given values, or None."""
         return next(iter(self._find(table, equal, 1)), None)
 
-    def find(self, table: str, **equal: str) -> list[Row]:
+    def find(self, table: str, /, **equal: str) -> list[Row]:
         """Every row whose fields equal the given values, oldest first."""
         return self._find(table, equal, None)
 
@@ -165,6 +166,20 @@ class Database:
         compiled = query.compile(self.dictionary, table, encoded_query, query.Context(now=self._now()))
         sql = f"SELECT COUNT(*) {compiled.from_sql} WHERE {compiled.where_sql}"
         return int(self._connection.execute(sql, compiled.params).fetchone()[0])
+
+    def matches(self, table: str, row: Mapping[str, str], encoded_query: str, context: Context) -> bool:
+        """Whether a row, stored or not, meets an encoded query."""
+        from wavetank.database import query
+
+        compiled = query.compile(self.dictionary, table, encoded_query, context)
+        known = self.known(table)
+        needed = {path.partition(".")[0] for path in compiled.fields} & set(known.fields)
+        names = sorted(needed | {"sys_id"} | ({"sys_class_name"} if known.shared else set()))
+        values = ", ".join(f'? COLLATE NOCASE AS "{name}"' for name in names)
+        source = compiled.from_sql.replace(f'"{known.root}" t0', f"(SELECT {values}) t0", 1)
+        sql = f"SELECT 1 {source} WHERE {compiled.where_sql}"  # noqa: S608
+        params = [*(row.get(name, "") for name in names), *compiled.params]
+        return self._connection.execute(sql, params).fetchone() is not None
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one SQL statement that only reads; for the compiled queries of this package."""

@@ -6,7 +6,7 @@ Names of people and groups: the demo data that public clients' own tests look fo
 
 from __future__ import annotations
 
-from wavetank.packs.base.tables import sys_id_for
+from wavetank.database.shipped import sys_id_for
 
 ADMIN = "6816f79cc0a8016401c5a33be04be441"
 ADMIN_ROLE = "2831a114c611228501d4ea6c309d626d"

@@ -11,7 +11,8 @@ from wavetank.database.dictionary import Dictionary
 from wavetank.database.store import Database
 from wavetank.packs.base import people
 from wavetank.packs.base.people import role_id, user_id
-from wavetank.packs.base.tables import definitions, sys_id_for
+from wavetank.database.shipped import sys_id_for
+from wavetank.packs.base.tables import definitions
 from wavetank.security.passwords import hash_password
 
 # When the product's own records were made: long before anything a test does.

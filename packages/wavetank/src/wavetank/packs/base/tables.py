@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from hashlib import md5
 from importlib.resources import files
 
 from wavetank.database.dictionary import Definition, Field, system_fields
+from wavetank.database.shipped import sys_id_for
 
 _HEAD = re.compile(r"(?P<name>\w+)(?: < (?P<super>\w+))? : (?P<label>[^\[]+?)(?: \[(?P<flags>[^\]]+)\])?")
 _TYPE = re.compile(
     r"(?P<type>\w*)(?:>(?P<reference>\w+))?(?::(?P<length>\d+))?(?:=(?P<default>.*))?"
 )
 _LENGTHS = {"reference": 32, "boolean": 40, "GUID": 32}
-
-
-def sys_id_for(*parts: str) -> str:
-    """A sys_id that is the same on every instance, as records shipped with the product have."""
-    return md5("/".join(parts).encode(), usedforsecurity=False).hexdigest()
 
 
 def definitions() -> list[Definition]:

@@ -1,0 +1,61 @@
+"""One write on its way through the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from wavetank.database.dictionary import Table
+from wavetank.database.store import Row
+
+if TYPE_CHECKING:
+    from wavetank.instance import Instance
+    from wavetank.security.who import Session
+
+Operation = Literal["insert", "update", "delete"]
+
+
+@dataclass
+class Change:
+    """The record before (`previous`, None on insert) and as it is about to be (`row`).
+
+    `journals` holds the journal entries to add, as (field, text). `given` are the fields the caller wrote.
+    """
+
+    instance: Instance
+    who: Session | None
+    operation: Operation
+    table: Table
+    previous: Row | None
+    row: Row
+    given: frozenset[str] = frozenset()
+    journals: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def user(self) -> str:
+        """The sys_id of who writes; "" for the system."""
+        return self.who.sys_id if self.who else ""
+
+    @property
+    def user_name(self) -> str:
+        return self.who.user_name if self.who else "system"
+
+    @property
+    def now(self) -> str:
+        return self.instance.clock.text()
+
+    def before(self, name: str) -> str:
+        """The field's value before this write."""
+        return self.previous.get(name, "") if self.previous else ""
+
+    def changes(self, name: str) -> bool:
+        """True when the field is about to have another value."""
+        return self.row.get(name, "") != self.before(name)
+
+    def changes_to(self, name: str, *values: str) -> bool:
+        return self.changes(name) and self.row.get(name, "") in values
+
+    def fill(self, name: str, value: str) -> None:
+        """Set a field unless this write gives it a value."""
+        if not (name in self.given and self.row.get(name)):
+            self.row[name] = value

@@ -1,0 +1,103 @@
+"""Rules of incidents. ServiceNow docs: "Incident state model", "Resolve and close an incident",
+"Reopening an incident", "Base system default integer values for choice lists".
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from wavetank.behaviour.change import Change
+from wavetank.database.expressions import FORMAT
+
+NEW, IN_PROGRESS, ON_HOLD, RESOLVED, CLOSED, CANCELED = "1", "2", "3", "6", "7", "8"
+AWAITING_CALLER = "1"
+_OPEN = (NEW, IN_PROGRESS, ON_HOLD)
+_OVER = (RESOLVED, CLOSED)
+
+
+def states(change: Change) -> None:
+    """`incident_state` leads when both change; writing `state` alone carries `incident_state` along."""
+    row = change.row
+    written = change.given & {"state", "incident_state"}
+    if change.operation == "insert":
+        leads_state = written == {"state"}
+    else:
+        leads_state = not change.changes("incident_state")
+    if leads_state:
+        row["incident_state"] = row["state"]
+    else:
+        row["state"] = row["incident_state"]
+
+
+def caller_answers(change: Change) -> None:
+    """A comment by the caller ends waiting for the caller."""
+    waiting = change.row["state"] == ON_HOLD and change.row["hold_reason"] == AWAITING_CALLER
+    commented = any(element == "comments" for element, _ in change.journals)
+    if waiting and commented and change.user and change.user == change.row["caller_id"]:
+        change.row["state"] = change.row["incident_state"] = IN_PROGRESS
+        change.row["hold_reason"] = ""
+
+
+def reopen(change: Change) -> None:
+    """An incident that is not Closed or Canceled is active."""
+    if change.changes("state") and change.row["state"] not in {CLOSED, CANCELED}:
+        change.row["active"] = "true"
+
+
+def resolved(change: Change) -> None:
+    """Resolving stamps who and when, and how long it took."""
+    if not change.changes_to("state", *_OVER) or change.before("state") in _OVER:
+        return
+    if change.row["state"] == RESOLVED or not change.row["resolved_at"]:
+        change.fill("resolved_at", change.now)
+        change.fill("resolved_by", change.user)
+    _durations(change)
+
+
+def closed(change: Change) -> None:
+    """Closed and Canceled incidents are inactive; both say who and when."""
+    if not change.changes_to("state", CLOSED, CANCELED):
+        return
+    change.row["active"] = "false"
+    change.fill("closed_at", change.now)
+    change.fill("closed_by", change.user)
+
+
+def reopened(change: Change) -> None:
+    """Going back from Resolved or Closed is counted and stamped."""
+    if change.before("state") not in _OVER or not change.changes_to("state", *_OPEN):
+        return
+    change.fill("reopened_by", change.user)
+    change.fill("reopened_time", change.now)
+    change.row["reopen_count"] = str(int(change.before("reopen_count") or 0) + 1)
+
+
+def hold_reason(change: Change) -> None:
+    """Leaving On Hold clears its reason."""
+    if change.changes("state") and change.before("state") == ON_HOLD:
+        change.row["hold_reason"] = ""
+
+
+def children(change: Change) -> None:
+    """A parent counts its children."""
+    if change.operation == "update" and not change.changes("parent_incident"):
+        return
+    database = change.instance.database
+    for parent in {change.before("parent_incident"), change.row.get("parent_incident", "")} - {""}:
+        if database.get("incident", parent) is not None:
+            count = str(len(database.find("incident", parent_incident=parent)))
+            database.update("incident", parent, {"child_incidents": count}, system=False)
+
+
+def _durations(change: Change) -> None:
+    """Seconds and durations from opened to resolved; without schedules, business time is calendar time."""
+    try:
+        start, end = (datetime.strptime(change.row[name], FORMAT) for name in ("opened_at", "resolved_at"))
+    except ValueError:
+        return
+    seconds = max(0, int((end - start).total_seconds()))
+    for name in ("calendar_stc", "business_stc"):
+        change.row[name] = str(seconds)
+    since_epoch = (datetime(1970, 1, 1) + timedelta(seconds=seconds)).strftime(FORMAT)  # noqa: DTZ001
+    for name in ("calendar_duration", "business_duration"):
+        change.row[name] = since_epoch

@@ -1,0 +1,85 @@
+"""Built-in business rules: Python functions that carry the fields of `sys_script`.
+
+Each is seeded as a `sys_script` row and is skipped while that row says active=false or is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from wavetank.behaviour import identity, incident, task
+from wavetank.behaviour.change import Change
+from wavetank.database.shipped import sys_id_for
+
+INSERT = frozenset({"insert"})
+UPDATE = frozenset({"update"})
+WRITE = INSERT | UPDATE
+ALL = WRITE | {"delete"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One built-in rule. It runs for `collection` and every class below it."""
+
+    name: str
+    collection: str
+    order: int
+    run: Callable[[Change], None]
+    says: str
+    when: str = "before"
+    on: frozenset[str] = field(default=WRITE)
+
+    @property
+    def sys_id(self) -> str:
+        return sys_id_for("sys_script", self.collection, self.name)
+
+    def as_row(self) -> dict[str, str]:
+        """Its `sys_script` row."""
+        return {
+            "sys_id": self.sys_id,
+            "name": self.name,
+            "collection": self.collection,
+            "when": self.when,
+            "order": str(self.order),
+            "active": "true",
+            "advanced": "true",
+            "action_insert": _text("insert" in self.on),
+            "action_update": _text("update" in self.on),
+            "action_delete": _text("delete" in self.on),
+            "description": self.says,
+            "script": "// Built in: wavetank runs this rule itself. Set active to false to switch it off.",
+        }
+
+
+def _text(flag: bool) -> str:
+    return "true" if flag else "false"
+
+
+BUILT_IN: tuple[Rule, ...] = (
+    Rule("Calculate user name", "sys_user", 10, identity.full_name, "name = first name + last name"),
+    Rule("Identity type sets web service access", "sys_user", 20, identity.machine, "machine ticks, human unticks"),
+    *(
+        Rule("Inherited roles", table, 900, identity.inherited_roles, "brings inherited roles in line", "after", ALL)
+        for table in (
+            "sys_user_has_role",
+            "sys_user_role_contains",
+            "sys_user_grmember",
+            "sys_group_has_role",
+            "sys_user_group",
+        )
+    ),
+    Rule("Effective number", "task", 10, task.effective_number, "task_effective_number = number", on=INSERT),
+    Rule("Reassignment count", "task", 90, task.reassignment, "counts changes of the assignment group", on=UPDATE),
+    Rule("mark closed", "task", 100, task.mark_closed, "closing a task makes it inactive and stamps it"),
+    Rule("task closer", "task", 110, task.closer, "deactivating an open task closes it", on=UPDATE),
+    Rule("task reopener", "task", 120, task.reopener, "an open state makes a task active again", on=UPDATE),
+    Rule("Keep states in step", "incident", 50, incident.states, "state and incident_state are one"),
+    Rule("incident reopen", "incident", 60, incident.reopen, "a state below Closed makes it active", on=UPDATE),
+    Rule("Caller update", "incident", 55, incident.caller_answers, "an answer ends waiting for the caller", on=UPDATE),
+    Rule("mark_resolved", "incident", 70, incident.resolved, "who resolved it, when, and how long it took"),
+    Rule("mark_closed", "incident", 80, incident.closed, "who closed it and when; it is no longer active"),
+    Rule("Reopened", "incident", 85, incident.reopened, "counts and stamps a reopening", on=UPDATE),
+    Rule("Clear hold reason", "incident", 87, incident.hold_reason, "only On Hold has a reason", on=UPDATE),
+    Rule("Count child incidents", "incident", 200, incident.children, "child_incidents of the parent", "after", ALL),
+)  # fmt: skip

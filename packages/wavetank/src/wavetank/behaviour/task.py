@@ -1,0 +1,53 @@
+"""Rules of every task. Incidents, problems and changes have closed states of their own.
+
+ServiceNow docs: "Base system default integer values for choice lists".
+"""
+
+from __future__ import annotations
+
+from wavetank.behaviour.change import Change
+
+CLOSED = {"problem": ("107",), "change_request": ("3", "4")}
+_CLOSED_TASK = ("3", "4", "7")
+
+
+def effective_number(change: Change) -> None:
+    """The effective number is the number unless the caller says otherwise."""
+    change.fill("task_effective_number", change.row["number"])
+
+
+def reassignment(change: Change) -> None:
+    """Handing a task from one group to another counts; the first assignment does not."""
+    if change.before("assignment_group") and change.changes_to("assignment_group", change.row["assignment_group"]):
+        change.row["reassignment_count"] = str(int(change.before("reassignment_count") or 0) + 1)
+
+
+def mark_closed(change: Change) -> None:
+    """A closed state makes the task inactive and says who closed it and when."""
+    if change.table.name == "incident" or not change.changes_to("state", *_closed(change)):
+        return
+    change.row["active"] = "false"
+    change.fill("closed_at", change.now)
+    change.fill("closed_by", change.user)
+
+
+def closer(change: Change) -> None:
+    """Deactivating a task that is not closed closes it as complete."""
+    if change.table.name in {"incident", *CLOSED}:
+        return
+    if change.changes_to("active", "false") and change.row["state"] not in _CLOSED_TASK:
+        change.row["state"] = "3"
+        change.fill("closed_at", change.now)
+        change.fill("closed_by", change.user)
+
+
+def reopener(change: Change) -> None:
+    """An open state makes an inactive task active again."""
+    if change.table.name == "incident" or not change.changes("state"):
+        return
+    if change.row["active"] == "false" and change.row["state"] not in _closed(change):
+        change.row["active"] = "true"
+
+
+def _closed(change: Change) -> tuple[str, ...]:
+    return CLOSED.get(change.table.name, _CLOSED_TASK)
