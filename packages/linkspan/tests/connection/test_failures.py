@@ -198,9 +198,7 @@ UNKNOWN_OUTCOME = [
 def test_a_write_whose_outcome_is_unknown_is_ambiguous(
     status: int, body: bytes, kind: type[LinkspanError], code: str
 ) -> None:
-    read, write = failure(READ, status, {}, body), failure(WRITE, status, {}, body)
-    assert read is not None
-    assert write is not None
+    read, write = judged(READ, status, body), judged(WRITE, status, body)
     assert (type(read), read.code) == (kind, code)
     assert type(write) is Ambiguous
     assert read.retryable
@@ -208,10 +206,27 @@ def test_a_write_whose_outcome_is_unknown_is_ambiguous(
     assert write.fix
 
 
+def judged(sent: Sent, status: int, body: bytes) -> LinkspanError:
+    """The error of an answer, whether its status or its body tells."""
+    error = failure(sent, status, {}, body)
+    if error is None:
+        with pytest.raises(LinkspanError) as caught:
+            decode(sent, body)
+        return caught.value
+    return error
+
+
 def test_accepted_answers_are_no_failure() -> None:
-    text = json.dumps({"result": [{"description": 'the log said "error" and "failure"'}]}).encode()
-    for body in (b"", b'{"result":[]}', text):
-        assert failure(READ, 200, {"content-type": "application/json"}, body) is None
+    row = {"description": 'the log said "error" and "failure"', "level": "error", "status": "failure"}
+    text = json.dumps({"result": [row]}).encode()
+    assert failure(READ, 200, {"content-type": "application/json"}, text) is None
+    assert decode(READ, text) == {"result": [row]}
+    assert decode(WRITE, b"") is None
+
+
+def test_a_web_page_that_was_asked_for_is_no_failure() -> None:
+    wanted = Sent(method="GET", path="/api/now/attachment/1/file", where="dev", safe=True, wants_json=False)
+    assert failure(wanted, 200, {"content-type": "text/html"}, b"<html></html>") is None
 
 
 def test_cut_json() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkspan.connection import Connection, Reply, TableApi
-from linkspan.core.errors import BadReply, NotAuthorized
+from linkspan.core.errors import Ambiguous, BadReply, NotAuthorized
 
 from .conftest import Answer, Script
 
@@ -70,6 +70,14 @@ def test_writes(line: Connection, script: Script) -> None:
     assert (delete.method, delete.path) == ("DELETE", "/api/now/table/sys_user/1")
     script.answers = [Answer(status=404, json={"error": {"message": "No Record found", "detail": ""}})]
     assert line.table.delete("sys_user", "2") is False
+
+
+def test_a_write_without_its_record_is_in_doubt(line: Connection, script: Script) -> None:
+    script.rule = lambda _: Answer(status=204)
+    with pytest.raises(Ambiguous):
+        line.table.create("incident", {"a": "b"})
+    with pytest.raises(Ambiguous):
+        line.table.update("incident", "1", {"a": "b"})
 
 
 @pytest.mark.parametrize("table", ["", "incident/1", "../x", "incident?x=1", "a b"])

@@ -54,6 +54,7 @@ class Sent:
     where: str
     safe: bool
     token_request: bool = False
+    wants_json: bool = True
 
 
 def failure(  # noqa: PLR0911 - one return a family of statuses
@@ -83,13 +84,28 @@ def failure(  # noqa: PLR0911 - one return a family of statuses
 
 
 def decode(sent: Sent, body: bytes) -> Any:
-    """The JSON of an accepted answer. Raises BadReply (Ambiguous after a write) when it is cut."""
+    """The JSON of an accepted answer; None for no body.
+
+    Raises BadReply (Ambiguous after a write) when it is cut or carries the platform's error object:
+    a list that was cancelled half-way has status 200 and the error appended to it.
+    """
     if not body.strip():
         return None
     try:
-        return msgspec.json.decode(body)
+        answer = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _unusable(sent, "cut_reply", f"the answer is not complete JSON ({len(body)} bytes)") from error
+        _, detail = _message(body)
+        cause = detail or f"the answer is not complete JSON ({len(body)} bytes)"
+        raise _unusable(sent, _cut_code(detail), cause, "ask for smaller pages") from error
+    if isinstance(answer, dict) and "error" in answer:
+        message, detail = _message(body)
+        code = _cut_code(f"{message} {detail}") if "result" in answer else "bad_reply"
+        raise _unusable(sent, code, f"an error with status 200: {detail or message}", "ask for smaller pages")
+    return answer
+
+
+def _cut_code(text: str) -> str:
+    return "transaction_cancelled" if "Transaction cancelled" in text else "cut_reply"
 
 
 def broken(sent: Sent, error: httpx2.RequestError | httpx2.InvalidURL) -> LinkspanError:
@@ -113,32 +129,14 @@ def too_large(sent: Sent, limit: int) -> LinkspanError:
 
 
 def _disguised(sent: Sent, headers: Mapping[str, str], body: bytes) -> LinkspanError | None:
-    """A 2xx that is not what the API documents."""
-    if _is_html(headers, body):
-        if b"hibernat" in body.lower():
-            return _unusable(
-                sent,
-                "hibernating",
-                "the instance is hibernating",
-                "log in to developer.servicenow.com and wake it up",
-            )
-        return _unusable(
-            sent,
-            "html",
-            "a web page came instead of JSON",
-            "check the url: a login page or a proxy may be answering",
-        )
-    # The platform appends the error object to a list it had begun to send, so the JSON may be cut.
-    if b'"error"' in body[-2000:] and b'"failure"' in body[-2000:] and not body.startswith(b'{"error"'):
-        _, detail = _message(body)
-        code = "transaction_cancelled" if b"Transaction cancelled" in body[-2000:] else "cut_reply"
-        return _unusable(
-            sent, code, detail or "the instance stopped in the middle of the answer", "ask for smaller pages"
-        )
-    if body.startswith(b'{"error"') and not sent.token_request:
-        message, detail = _message(body)
-        return _unusable(sent, "bad_reply", f"an error with status 200: {detail or message}")
-    return None
+    """A web page with status 200: a hibernating instance, a login page, a proxy."""
+    if not sent.wants_json or not _is_html(headers, body):
+        return None
+    if b"hibernat" in body.lower():
+        fix = "log in to developer.servicenow.com and wake it up"
+        return _unusable(sent, "hibernating", "the instance is hibernating", fix)
+    fix = "check the url: a login page or a proxy may be answering"
+    return _unusable(sent, "html", "a web page came instead of JSON", fix)
 
 
 def _unusable(sent: Sent, code: str, cause: str, fix: str = "") -> LinkspanError:

@@ -95,6 +95,7 @@ class Connection:
             path=path,
             where=self.instance.name,
             safe=only_reads(method, request.url.path, request.headers, body or b""),
+            wants_json="json" in request.headers["accept"],
         )
         if len(request.url.raw_path) > LONGEST_URL:
             raise Rejected(
@@ -171,7 +172,7 @@ class Connection:
             status=response.status_code,
             headers=headers,
             body=body,
-            json=_decoded(sent, request, headers, body),
+            json=_decoded(sent, headers, body),
         )
 
     def _heed(self, error: LinkspanError) -> None:
@@ -220,10 +221,8 @@ def _read(sent: failures.Sent, response: httpx2.Response) -> bytes:
     return b"".join(chunks)
 
 
-def _decoded(sent: failures.Sent, request: httpx2.Request, headers: Mapping[str, str], body: bytes) -> Any:
+def _decoded(sent: failures.Sent, headers: Mapping[str, str], body: bytes) -> Any:
     """The body as JSON, unless the caller asked for another type and got it."""
-    if "json" not in request.headers.get("accept", "") and "json" not in headers.get("content-type", ""):
-        return None
-    if request.method == "HEAD":
+    if sent.method == "HEAD" or not (sent.wants_json or "json" in headers.get("content-type", "")):
         return None
     return failures.decode(sent, body)

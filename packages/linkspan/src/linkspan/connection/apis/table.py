@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from linkspan.connection.reply import Reply
 from linkspan.core import query as encoded
-from linkspan.core.errors import BadReply, NotAuthorized, NotFound
+from linkspan.core.errors import Ambiguous, BadReply, NotAuthorized, NotFound
 
 Row = dict[str, Any]
 ORDER = ("sys_updated_on", "sys_id")
@@ -122,7 +122,7 @@ class TableApi:
     ) -> Row:
         """Insert one row and return it as it stands after the platform's rules."""
         params = _shape(fields, input_display=input_display)
-        return _row(self._caller.call("POST", _path(table), params=params, json=_values(values)))
+        return _written(self._caller.call("POST", _path(table), params=params, json=_values(values)))
 
     def update(
         self,
@@ -138,7 +138,7 @@ class TableApi:
         A field that may not be written keeps its value without an error: compare what came back.
         """
         params = _shape(fields, input_display=input_display)
-        return _row(self._caller.call("PATCH", _path(table, sys_id), params=params, json=_values(values)))
+        return _written(self._caller.call("PATCH", _path(table, sys_id), params=params, json=_values(values)))
 
     def delete(self, table: str, sys_id: str) -> bool:
         """Whether this call deleted the row; False when it is absent or hidden."""
@@ -212,6 +212,13 @@ def _text(value: Any) -> str:
 def _row(reply: Reply) -> Row:
     if not isinstance(reply.result, dict):
         raise BadReply("no record in the answer")
+    return reply.result
+
+
+def _written(reply: Reply) -> Row:
+    """The row as it was written; without it nobody knows what was."""
+    if not isinstance(reply.result, dict):
+        raise Ambiguous("the write was accepted, but no record came back", fix="look the record up")
     return reply.result
 
 
