@@ -17,7 +17,7 @@ from wavetank.front import Front
 from wavetank.ids import new_sys_id
 from wavetank.instance import Instance, seal_for
 from wavetank.releases import LATEST
-from wavetank.security import restriction
+from wavetank.security import access, restriction
 
 
 @dataclass(frozen=True)
@@ -87,4 +87,5 @@ def _first_properties(options: Options) -> Mapping[str, Any]:
         restriction.ENFORCE: new,
         oauth.ACTIVE: "true",
         oauth.BODY_ONLY: new,
+        access.TERM: new,
     }

@@ -6,8 +6,9 @@ role was not granted to the user itself, `inh_count` saying through how many way
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -29,97 +30,80 @@ def rebuild(instance: "Instance", users: Iterable[str] | None = None) -> int:
 
     Returns how many rows were written or deleted.
     """
-    graph = _Graph(instance)
-    rows: dict[str, list[dict[str, str]]] = {}
-    wanted = None if users is None else set(users)
-    for row in _held(instance, wanted):
-        rows.setdefault(row["user"], []).append(row)
-    everybody = set(rows) | set(graph.groups_of) if wanted is None else wanted
-    with instance.database.transaction():
-        return sum(_settle(instance, user, rows.get(user, []), graph) for user in sorted(everybody) if user)
+    database = instance.database
+    graph = _graph(instance)
+    if users is None:
+        holders = {row["user"] for row in database.find("sys_user_has_role")}
+        users = holders | {row["user"] for row in database.find("sys_user_grmember")}
+    with database.transaction():
+        return sum(_settle(instance, user, graph) for user in sorted(set(users)) if user)
 
 
-def affected(instance: "Instance", table: str, row: dict[str, str]) -> set[str] | None:
+def affected(instance: "Instance", table: str, row: Mapping[str, str]) -> set[str] | None:
     """Whose roles a written row of one of SOURCES may change; None when it may be everybody's."""
     if table in ("sys_user_has_role", "sys_user_grmember"):
         return {row["user"]} if row.get("user") else set()
-    if table == "sys_group_has_role":
-        return _Graph(instance).members_below(row.get("group", ""))
-    if table == "sys_user_group":
-        return _Graph(instance).members_below(row.get("sys_id", ""))
+    if table in ("sys_group_has_role", "sys_user_group"):
+        group = row.get("group" if table == "sys_group_has_role" else "sys_id", "")
+        below = _graph(instance).below(group)
+        members = (instance.database.find("sys_user_grmember", group=each) for each in below)
+        return {member["user"] for found in members for member in found}
     return None
 
 
-def _held(instance: "Instance", users: set[str] | None) -> list[dict[str, str]]:
-    if users is None:
-        return instance.database.find("sys_user_has_role")
-    return [row for user in sorted(users) for row in instance.database.find("sys_user_has_role", user=user)]
-
-
-def _settle(instance: "Instance", user: str, rows: list[dict[str, str]], graph: "_Graph") -> int:
+def _settle(instance: "Instance", user: str, graph: "_Graph") -> int:
     """Writes what is missing, corrects what is wrong, deletes what is no longer inherited."""
+    database = instance.database
+    rows = database.find("sys_user_has_role", user=user)
+    groups = [row["group"] for row in database.find("sys_user_grmember", user=user)]
     granted = {row["role"]: row for row in rows if row["inherited"] != "true"}
     derived = {row["role"]: row for row in rows if row["inherited"] == "true"}
-    ways = graph.ways(user, granted)
+    ways = graph.ways(granted, groups)
     changed = 0
-    for role, count in ways.items():
+    for role in ways.keys() | granted.keys():
+        count = str(ways[role])
         row = granted.get(role) or derived.pop(role, None)
         if row is None:
-            fresh = {
-                "user": user,
-                "role": role,
-                "inherited": "true",
-                "inh_count": str(count),
-                "state": "active",
-            }
-            instance.database.insert("sys_user_has_role", fresh)
-        elif row["inh_count"] != str(count):
-            instance.database.update(
-                "sys_user_has_role", row["sys_id"], {"inh_count": str(count)}, system=False
-            )
+            fresh = {"user": user, "role": role, "inherited": "true", "inh_count": count, "state": "active"}
+            database.insert("sys_user_has_role", fresh)
+        elif (row["inh_count"] or "0") != count:
+            database.update("sys_user_has_role", row["sys_id"], {"inh_count": count}, system=False)
         else:
             continue
         changed += 1
-    for role, row in derived.items():
-        if role not in ways or role in granted:
-            instance.database.delete("sys_user_has_role", row["sys_id"])
-            changed += 1
-    for role, row in granted.items():
-        if role not in ways and row["inh_count"] not in ("", "0"):
-            instance.database.update("sys_user_has_role", row["sys_id"], {"inh_count": "0"}, system=False)
-            changed += 1
-    return changed
+    # What is left was inherited and no longer is, or was granted as well: one row a role.
+    for row in derived.values():
+        database.delete("sys_user_has_role", row["sys_id"])
+    return changed + len(derived)
 
 
 class _Graph:
-    """Containment of roles and membership of groups, read once."""
+    """Containment of roles, and what groups hold and hand down."""
 
     def __init__(self, instance: "Instance") -> None:
         database = instance.database
-        self.contains: dict[str, list[str]] = {}
-        for row in database.find("sys_user_role_contains"):
-            self.contains.setdefault(row["role"], []).append(row["contains"])
-        self.parent = {row["sys_id"]: row["parent"] for row in database.find("sys_user_group")}
-        self.group_roles: dict[str, list[tuple[str, bool]]] = {}
+        self._contains = _pairs(database.find("sys_user_role_contains"), "role", "contains")
+        self._parent = {row["sys_id"]: row["parent"] for row in database.find("sys_user_group")}
+        self._held: dict[str, list[tuple[str, bool]]] = {}
         for row in database.find("sys_group_has_role"):
-            grant = (row["role"], row["inherits"] != "false")
-            self.group_roles.setdefault(row["group"], []).append(grant)
-        self.groups_of: dict[str, list[str]] = {}
-        for row in database.find("sys_user_grmember"):
-            self.groups_of.setdefault(row["user"], []).append(row["group"])
+            self._held.setdefault(row["group"], []).append((row["role"], row["inherits"] != "false"))
         self._closures: dict[str, frozenset[str]] = {}
 
-    def ways(self, user: str, granted: Iterable[str]) -> Counter[str]:
+    def ways(self, granted: Iterable[str], groups: Iterable[str]) -> Counter[str]:
         """For each inherited role, through how many grants it comes."""
         ways: Counter[str] = Counter()
         for role in granted:
-            ways.update(self.closure(role) - {role})
-        for group in self.groups_of.get(user, []):
-            for role in self.roles_of_group(group):
-                ways.update(self.closure(role))
+            ways.update(self._closure(role) - {role})
+        for group in groups:
+            for role in self._roles(group):
+                ways.update(self._closure(role))
         return ways
 
-    def closure(self, role: str) -> frozenset[str]:
+    def below(self, group: str) -> set[str]:
+        """The group and every group below it."""
+        return {group} | {each for each in self._parent if group in self._above(each)}
+
+    def _closure(self, role: str) -> frozenset[str]:
         """The role and everything it contains, however deep; a circle is walked once."""
         if role not in self._closures:
             seen: set[str] = set()
@@ -128,33 +112,40 @@ class _Graph:
                 here = todo.pop()
                 if here not in seen:
                     seen.add(here)
-                    todo.extend(self.contains.get(here, []))
+                    todo.extend(self._contains.get(here, []))
             self._closures[role] = frozenset(seen)
         return self._closures[role]
 
-    def roles_of_group(self, group: str) -> list[str]:
+    def _roles(self, group: str) -> list[str]:
         """The group's own roles and those its parents hand down (ServiceNow docs: create a group)."""
-        own = [role for role, _ in self.group_roles.get(group, [])]
-        above = [
-            role
-            for ancestor in self._ancestors(group)
-            for role, inherits in self.group_roles.get(ancestor, [])
-            if inherits
+        own = [role for role, _ in self._held.get(group, [])]
+        return own + [
+            role for above in self._above(group) for role, inherits in self._held.get(above, []) if inherits
         ]
-        return own + above
 
-    def members_below(self, group: str) -> set[str]:
-        """The members of a group and of every group below it."""
-        return {
-            user
-            for user, groups in self.groups_of.items()
-            if any(group == each or group in self._ancestors(each) for each in groups)
-        }
-
-    def _ancestors(self, group: str) -> list[str]:
+    def _above(self, group: str) -> list[str]:
         found: list[str] = []
-        here = self.parent.get(group, "")
+        here = self._parent.get(group, "")
         while here and here not in found:
             found.append(here)
-            here = self.parent.get(here, "")
+            here = self._parent.get(here, "")
         return found
+
+
+_graphs: "WeakKeyDictionary[Instance, tuple[int, _Graph]]" = WeakKeyDictionary()
+
+
+def _graph(instance: "Instance") -> _Graph:
+    """The graph of the moment, read again only after one of its tables was written."""
+    revision = instance.database.revision("sys_user_role_contains", "sys_user_group", "sys_group_has_role")
+    known = _graphs.get(instance)
+    if known is None or known[0] != revision:
+        known = _graphs[instance] = (revision, _Graph(instance))
+    return known[1]
+
+
+def _pairs(rows: Iterable[Mapping[str, str]], key: str, value: str) -> dict[str, list[str]]:
+    pairs: dict[str, list[str]] = {}
+    for row in rows:
+        pairs.setdefault(row[key], []).append(row[value])
+    return pairs
