@@ -1,0 +1,218 @@
+"""Both ways between the desk and a running instance: once, complete, and the same after any crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.sea import Sea
+
+FATES = ("applied", "coalesced", "echo", "filtered", "parked", "dead", "pending")
+
+
+@pytest.fixture
+def sea(wavetank: Any, tmp_path: Path) -> Iterator[Sea]:
+    made = Sea(wavetank, tmp_path)
+    made.rest()
+    yield made
+    made.close()
+
+
+def declare(sea: Sea, name: str, **values: str) -> Any:
+    return sea.desk.declare({"name": name, "severity": "moderate", **values})
+
+
+def say(sea: Sea, incident: Any, text: str) -> None:
+    sea.desk.add_update(incident.id, text, author="Alice")
+
+
+def open_incident(sea: Sea, **values: str) -> dict[str, Any]:
+    return sea.analyst.table.create("incident", {"short_description": "Mail is slow", **values})
+
+
+def test_an_incident_declared_on_the_desk_gets_one_record(sea: Sea) -> None:
+    made = declare(sea, "Checkout fails", summary="500 since 09:00", severity="critical", status="live")
+    say(sea, made, "Looking at the gateway")
+    sea.rest()
+    (record,) = sea.records()
+    assert record["short_description"] == "Checkout fails"
+    assert record["description"] == "500 since 09:00"
+    assert (record["priority"], record["state"]) == ("1", "2")
+    assert sea.notes_of(record["sys_id"]) == ["Alice via the desk: Looking at the gateway"]
+
+
+def test_an_incident_opened_on_the_instance_appears_on_the_desk(sea: Sea) -> None:
+    opened = open_incident(sea, description="For all of Rome", impact="1", urgency="2")
+    sea.analyst.table.update("incident", opened["sys_id"], {"work_notes": "Restarted the relay"})
+    sea.rest()
+    (incident,) = sea.desk.incidents().rows
+    assert incident.values == {
+        "name": "Mail is slow",
+        "summary": "For all of Rome",
+        "severity": "high",
+        "status": "triage",
+    }
+    _, notes = sea.desk.fetch(incident.id)
+    assert [note.text for note in notes] == ["Restarted the relay"]
+    assert sea.notes_of(opened["sys_id"]) == ["Restarted the relay"]
+
+
+def test_edits_travel_both_ways_and_come_to_rest(sea: Sea) -> None:
+    made = declare(sea, "Checkout fails")
+    sea.rest()
+    (record,) = sea.records()
+    sea.desk.edit(made.id, {"severity": "critical"})
+    sea.analyst.table.update("incident", record["sys_id"], {"short_description": "Checkout is down"})
+    sea.rest()
+    (record,) = sea.records()
+    found, _ = sea.desk.fetch(made.id)
+    assert found.values["name"] == record["short_description"] == "Checkout is down"
+    assert (found.values["severity"], record["priority"]) == ("critical", "1")
+    ledger = sea.ledger()
+    assert ledger["received"] == sum(ledger[fate] for fate in FATES)
+    assert ledger["parked"] == ledger["dead"] == ledger["pending"] == 0
+
+
+def test_two_notes_with_the_same_words_stay_two(sea: Sea) -> None:
+    made = declare(sea, "Checkout fails")
+    say(sea, made, "ok")
+    say(sea, made, "ok")
+    sea.rest()
+    (record,) = sea.records()
+    assert sea.notes_of(record["sys_id"]) == ["Alice via the desk: ok"] * 2
+    for _ in range(2):
+        sea.analyst.table.update("incident", record["sys_id"], {"work_notes": "ok"})
+    sea.rest()
+    _, notes = sea.desk.fetch(made.id)
+    assert [note.text for note in notes] == ["ok"] * 4
+
+
+def test_a_resolution_brings_its_close_fields(sea: Sea) -> None:
+    made = declare(sea, "Checkout fails", status="live")
+    sea.rest()
+    sea.desk.edit(made.id, {"status": "learning"})
+    sea.rest()
+    (record,) = sea.records()
+    assert record["state"] == "6"
+    sea.analyst.table.update("incident", record["sys_id"], {"state": "2"})
+    sea.rest()
+    found, _ = sea.desk.fetch(made.id)
+    assert found.values["status"] == "live"
+
+
+def test_an_edit_of_nothing_we_map_is_filtered(sea: Sea) -> None:
+    opened = open_incident(sea)
+    sea.rest()
+    before = sea.ledger()["filtered"]
+    sea.analyst.table.update("incident", opened["sys_id"], {"contact_type": "phone"})
+    sea.rest()
+    assert sea.ledger()["filtered"] == before + 1
+
+
+def test_what_existed_before_the_first_poll_is_left_alone(wavetank: Any, tmp_path: Path) -> None:
+    sea = Sea(wavetank, tmp_path)
+    try:
+        open_incident(sea)
+        sea.rest()
+        assert sea.desk.incidents().rows == []
+        open_incident(sea, short_description="This one is new")
+        sea.rest()
+        assert [found.name for found in sea.desk.incidents().rows] == ["This one is new"]
+    finally:
+        sea.close()
+
+
+@pytest.mark.parametrize("do", ["drop_before", "drop_after_commit"])
+def test_a_lost_answer_makes_no_second_record_or_note(wavetank: Any, sea: Sea, do: str) -> None:
+    path = "/api/now/table/incident*"
+    lost = [
+        {"match": {"method": method, "path": path, "user": sea.service[0]}, "do": do, "times": 1}
+        for method in ("POST", "PATCH")
+    ]
+    wavetank.control("faults", lost)
+    made = declare(sea, "Checkout fails")
+    say(sea, made, "ok")
+    say(sea, made, "ok")
+    sea.rest()
+    assert [fault["remaining"] for fault in wavetank.control("faults")["result"]] == [0, 0]
+    (record,) = sea.records()
+    assert sea.notes_of(record["sys_id"]) == ["Alice via the desk: ok"] * 2
+    assert sea.ledger()["pending"] == 0
+
+
+def story(sea: Sea) -> None:
+    """Something of everything, on both sides."""
+    made = declare(sea, "Checkout fails")
+    say(sea, made, "ok")
+    say(sea, made, "ok")
+    opened = open_incident(sea, caller_id=sea.binding.account)
+    sea.analyst.table.update("incident", opened["sys_id"], {"work_notes": "ok"})
+    sea.rest()
+    sea.desk.edit(made.id, {"severity": "critical", "name": "Checkout is down"})
+    sea.analyst.table.update("incident", opened["sys_id"], {"state": "2", "work_notes": "ok"})
+    (theirs,) = [found for found in sea.desk.incidents().rows if found.id != made.id]
+    say(sea, theirs, "ok")
+    sea.rest()
+    sea.desk.edit(theirs.id, {"summary": "after the restart"})
+    sea.analyst.table.update("incident", opened["sys_id"], {"short_description": "Mail is fast again"})
+    sea.rest()
+
+
+def outcome(sea: Sea) -> Any:
+    """What people see in the end, without ids and times."""
+    records = sorted(sea.records(), key=lambda record: record["short_description"])
+    incidents = sorted(sea.desk.incidents().rows, key=lambda incident: incident.name)
+    ledger = sea.ledger()
+    return {
+        "records": [
+            (
+                r["short_description"],
+                r["description"],
+                r["priority"],
+                r["state"],
+                sorted(sea.notes_of(r["sys_id"])),
+            )
+            for r in records
+        ],
+        "incidents": [
+            (i.values, sorted((note.author == "Alice", note.text) for note in sea.desk.fetch(i.id)[1]))
+            for i in incidents
+        ],
+        "open": (ledger["pending"], ledger["parked"], ledger["dead"]),
+        "balanced": ledger["received"] == sum(ledger[fate] for fate in FATES),
+    }
+
+
+def crashed(wavetank: Any, home: Path, fatal: int | None) -> tuple[Any, int]:
+    """The story with a death at one boundary; its outcome and how many boundaries it has."""
+    home.mkdir()
+    sea = Sea(wavetank, home)
+    try:
+        sea.rest()
+        sea.boundaries.passed, sea.boundaries.fatal = 0, fatal
+        story(sea)
+        return outcome(sea), sea.boundaries.passed
+    finally:
+        sea.close()
+
+
+def test_a_crash_at_any_moment_changes_nothing_in_the_end(wavetank: Any, tmp_path: Path) -> None:
+    _every_boundary(wavetank, tmp_path, step=9)
+
+
+@pytest.mark.slow
+def test_a_crash_at_every_moment_changes_nothing_in_the_end(wavetank: Any, tmp_path: Path) -> None:
+    _every_boundary(wavetank, tmp_path, step=1)
+
+
+def _every_boundary(wavetank: Any, tmp_path: Path, *, step: int) -> None:
+    calm, boundaries = crashed(wavetank, tmp_path / "calm", None)
+    assert calm["open"] == (0, 0, 0)
+    assert calm["balanced"]
+    assert boundaries > 50
+    for fatal in range(1, boundaries + 1, step):
+        found, _ = crashed(wavetank, tmp_path / str(fatal), fatal)
+        assert found == calm, f"died at boundary {fatal}"
