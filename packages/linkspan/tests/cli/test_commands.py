@@ -13,7 +13,10 @@ KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 CONFIG = """\
 version: 1
 instances:
-  dev: {url: "http://127.0.0.1:9", admin: {scheme: basic, user: admin, secret: "env:DEV_ADMIN"}}
+  dev:
+    url: "http://127.0.0.1:9"
+    environment: development
+    admin: {scheme: basic, user: admin, secret: "env:DEV_ADMIN"}
 accounts:
   responder: {recipe: sync, user_name: svc.responder, owner: abel.tuter, instances: [dev], scheme: basic}
 """
@@ -97,7 +100,7 @@ def test_an_unknown_recipe_is_told_with_its_line(house, capsys):
     (house / "linkspan.yaml").write_text(CONFIG.replace("recipe: sync", "recipe: synk"))
     document = answer(capsys, "plan")
     assert document["exit"] == 2
-    assert document["problems"][0]["where"] == "linkspan.yaml:5"
+    assert document["problems"][0]["where"] == "linkspan.yaml:8"
 
 
 def test_a_changed_plan_file_is_refused(house, capsys):

@@ -77,7 +77,8 @@ def _remove(context: Context, line: Connection, sys_id: str, number: str) -> tup
     except (NotAuthorized, Rejected):
         pass  # a sync needs no delete; the record is resolved instead
     try:
-        line.table.update(_TABLE, sys_id, _resolution(line), fields=("sys_id",))
+        resolution = _resolution(context.admin() or line)
+        line.table.update(_TABLE, sys_id, resolution, fields=("sys_id",))
     except LinkspanError as error:
         return "left", [context.cause("sample_left_behind", number=number, detail=error.cause)]
     row = line.table.get(_TABLE, sys_id, fields=("state",)) or {}
@@ -87,19 +88,19 @@ def _remove(context: Context, line: Connection, sys_id: str, number: str) -> tup
     return "left", [context.cause("sample_left_behind", number=number, detail=detail)]
 
 
-def _resolution(line: Connection) -> dict[str, str]:
+def _resolution(reader: Connection) -> dict[str, str]:
     """The resolved state with a close code this instance knows."""
-    choice = line.table.first(
-        "sys_choice",
-        query.all_of(
-            query.term("name", "=", _TABLE),
-            query.term("element", "=", "close_code"),
-            query.term("inactive", "!=", "true"),
-            query.order_by("sequence"),
-        ),
-        ("value",),
+    terms = query.all_of(
+        query.term("name", "=", _TABLE),
+        query.term("element", "=", "close_code"),
+        query.term("inactive", "!=", "true"),
+        query.order_by("sequence"),
     )
-    code = str((choice or {}).get("value") or "Solution provided")
+    try:
+        choice = reader.table.first("sys_choice", terms, ("value",)) or {}
+    except NotAuthorized:
+        choice = {}  # choices may be hidden from the account; the platform's own is tried
+    code = str(choice.get("value") or "Solution provided")
     return {"state": _RESOLVED, "close_code": code, "close_notes": "Proof by linkspan preflight."}
 
 
