@@ -15,7 +15,7 @@ help:
 	@echo "make slow     the slow ring of the tests"
 	@echo "make bench    the benchmarks (print ratios, decide nothing)"
 	@echo "make format   put the code in the house's form"
-	@echo "make reference  write docs/reference/ anew from the code"
+	@echo "make reference  write docs/reference/ and FIDELITY.md anew from the code"
 
 # One sync per change of the lock: a second run starts at once.
 $(STAMP): uv.lock pyproject.toml packages/linkspan/pyproject.toml packages/wavetank/pyproject.toml tools/bootstrap.py
@@ -52,9 +52,11 @@ contracts: $(STAMP)
 
 docs: $(STAMP)
 	$(RUN)python tools/reference.py --check
+	$(RUN)wavetank fidelity
 
 reference: $(STAMP)
 	$(RUN)python tools/reference.py
+	$(RUN)wavetank fidelity --write
 
 bench: $(STAMP)
 	$(RUN)python -m tests.bench $(ARGS)
