@@ -69,7 +69,9 @@ def _act(template: str, change: Change) -> None:
 
 
 def _tell(rule: Row, change: Change) -> None:
-    message = f"Business rule {rule['name']} on {rule['collection']} has a script; scripts do not run here yet"
+    message = (
+        f"Business rule {rule['name']} on {rule['collection']} has a script; scripts do not run here yet"
+    )
     database = change.instance.database
     if database.first("syslog", source=rule["sys_id"]) is None:
         database.insert("syslog", {"level": "1", "source": rule["sys_id"], "message": message})

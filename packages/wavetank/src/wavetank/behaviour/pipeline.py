@@ -146,14 +146,14 @@ def update(
     with instance.database.transaction():
         _before(change)
         changed = {
-            name: value for name, value in change.row.items() if value != previous[name] and name in known.fields
+            name: value
+            for name, value in change.row.items()
+            if value != previous[name] and name in known.fields
         }
         if not changed and not change.journals and instance.settings.get("no_op_update") == "ignored":
             return row
         _check_unique(change, changed)
-        stored = instance.database.update(
-            known.name, previous["sys_id"], changed, by=change.user_name
-        )
+        stored = instance.database.update(known.name, previous["sys_id"], changed, by=change.user_name)
         _trail(change, stored)
         change.row = stored
         _run(change, "after")
@@ -273,9 +273,7 @@ def _stored_insert(change: Change) -> Row:
 def _trail(change: Change, stored: Row) -> None:
     database = change.instance.database
     for element, text in change.journals:
-        journal.write(
-            database, change.table.name, stored["sys_id"], element, text, by=change.user_name
-        )
+        journal.write(database, change.table.name, stored["sys_id"], element, text, by=change.user_name)
     if not _audited(change.table, database):
         return
     if change.operation == "update" and change.previous is not None:
@@ -301,7 +299,11 @@ def _cascade(change: Change, sys_id: str) -> None:
     for table, field in details:
         for row in database.find(table, **{field: sys_id}):
             database.delete(table, row["sys_id"])
-            roles_touched = roles_touched or table in {"sys_user_grmember", "sys_group_has_role", "sys_user_role_contains"}
+            roles_touched = roles_touched or table in {
+                "sys_user_grmember",
+                "sys_group_has_role",
+                "sys_user_role_contains",
+            }
     if roles_touched:
         from wavetank.security import roles
 

@@ -18,7 +18,9 @@ def effective_number(change: Change) -> None:
 
 def reassignment(change: Change) -> None:
     """Handing a task from one group to another counts; the first assignment does not."""
-    if change.before("assignment_group") and change.changes_to("assignment_group", change.row["assignment_group"]):
+    if change.before("assignment_group") and change.changes_to(
+        "assignment_group", change.row["assignment_group"]
+    ):
         change.row["reassignment_count"] = str(int(change.before("reassignment_count") or 0) + 1)
 
 

@@ -285,7 +285,9 @@ def _value(scope: _Scope, column: Column, text: str) -> str:
     if column.field.type in DATE_TIMES:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
             value += " 00:00:00"
-        if scope.context.literal_time_zone == "user" and re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", value):
+        if scope.context.literal_time_zone == "user" and re.fullmatch(
+            r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", value
+        ):
             local = to_local(value, "UTC").replace(tzinfo=zone(scope.context.time_zone))
             value = to_utc(local)
     return value
@@ -511,4 +513,3 @@ _FOREIGN = (
     "CHANGESFROM", "CHANGESTO", "DOESNOTHAVE", "EXCLUDING", "MATCH_PAT", "MATCH_RGX",
 )  # fmt: skip
 _BY_LENGTH = sorted((*_OPERATORS, *_FOREIGN), key=len, reverse=True)
-

@@ -177,7 +177,7 @@ class Database:
         names = sorted(needed | {"sys_id"} | ({"sys_class_name"} if known.shared else set()))
         values = ", ".join(f'? COLLATE NOCASE AS "{name}"' for name in names)
         source = compiled.from_sql.replace(f'"{known.root}" t0', f"(SELECT {values}) t0", 1)
-        sql = f"SELECT 1 {source} WHERE {compiled.where_sql}"  # noqa: S608
+        sql = f"SELECT 1 {source} WHERE {compiled.where_sql}"
         params = [*(row.get(name, "") for name in names), *compiled.params]
         return self._connection.execute(sql, params).fetchone() is not None
 

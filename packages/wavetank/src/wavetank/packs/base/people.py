@@ -154,17 +154,41 @@ ELEVATED = frozenset({"security_admin"})
 
 # user name: first name, last name, e-mail, title, roles, department
 PEOPLE: tuple[tuple[str, str, str, str, str, tuple[str, ...], str], ...] = (
-    ("admin", "System", "Administrator", "admin@example.com", "System Administrator", ("admin", "security_admin"), "Finance"),
+    (
+        "admin",
+        "System",
+        "Administrator",
+        "admin@example.com",
+        "System Administrator",
+        ("admin", "security_admin"),
+        "Finance",
+    ),
     ("abel.tuter", "Abel", "Tuter", "abel.tuter@example.com", "", (), "Product Management"),
     ("abraham.lincoln", "Abraham", "Lincoln", "abraham.lincoln@example.com", "", (), "Customer Support"),
     ("beth.anglin", "Beth", "Anglin", "beth.anglin@example.com", "", ("itil",), "IT"),
     ("bow.ruggeri", "Bow", "Ruggeri", "bow.ruggeri@example.com", "", (), "Sales"),
-    ("charlie.whitherspoon", "Charlie", "Whitherspoon", "charlie.whitherspoon@example.com", "", (), "Development"),
+    (
+        "charlie.whitherspoon",
+        "Charlie",
+        "Whitherspoon",
+        "charlie.whitherspoon@example.com",
+        "",
+        (),
+        "Development",
+    ),
     ("david.dan", "David", "Dan", "david.dan@example.com", "", ("itil",), "IT"),
     ("david.loo", "David", "Loo", "david.loo@example.com", "", ("itil",), "Development"),
     ("don.goodliffe", "Don", "Goodliffe", "don.goodliffe@example.com", "", ("itil",), "Development"),
     ("fred.luddy", "Fred", "Luddy", "fred.luddy@example.com", "", ("itil", "admin"), "Development"),
-    ("incident.manager", "Incident", "Manager", "incident.manager@example.com", "", ("incident_manager",), "IT"),
+    (
+        "incident.manager",
+        "Incident",
+        "Manager",
+        "incident.manager@example.com",
+        "",
+        ("incident_manager",),
+        "IT",
+    ),
     ("itil", "ITIL", "User", "itil@example.com", "", ("itil",), "IT"),
     ("itil.admin", "ITIL", "Admin", "itil.admin@example.com", "", ("itil", "itil_admin"), "IT"),
     ("joe.employee", "Joe", "Employee", "employee@example.com", "", (), "Finance"),
@@ -172,7 +196,15 @@ PEOPLE: tuple[tuple[str, str, str, str, str, tuple[str, ...], str], ...] = (
     ("natasha.ingram", "Natasha", "Ingram", "natasha.ingram@example.com", "", (), "Finance"),
     ("problem.admin", "Problem", "Admin", "problem.admin@example.com", "", ("problem_admin",), "IT"),
     ("problem.manager", "Problem", "Manager", "problem.manager@example.com", "", ("problem_manager",), "IT"),
-    ("problem.coordinator", "Problem", "Coordinator", "problem.coordinator@example.com", "", ("problem_coordinator",), "IT"),
+    (
+        "problem.coordinator",
+        "Problem",
+        "Coordinator",
+        "problem.coordinator@example.com",
+        "",
+        ("problem_coordinator",),
+        "IT",
+    ),
     ("change.manager", "Change", "Manager", "change.manager@example.com", "", ("change_manager",), "IT"),
     ("survey.user", "Survey", "User", "survey.user@example.com", "", (), "HR"),
 )
@@ -200,7 +232,18 @@ GROUPS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
 }
 
 DEPARTMENTS = ("Customer Support", "Development", "Finance", "HR", "IT", "Product Management", "Sales")
-COMPANIES = ("ACME North America", "ACME Europe", "ACME Japan", "Apple", "Cisco", "Dell Inc.", "IBM", "Lenovo", "Microsoft", "Oracle")
+COMPANIES = (
+    "ACME North America",
+    "ACME Europe",
+    "ACME Japan",
+    "Apple",
+    "Cisco",
+    "Dell Inc.",
+    "IBM",
+    "Lenovo",
+    "Microsoft",
+    "Oracle",
+)
 # location: city, state, country, time zone
 LOCATIONS: dict[str, tuple[str, str, str, str]] = {
     "San Diego": ("San Diego", "CA", "USA", "US/Pacific"),

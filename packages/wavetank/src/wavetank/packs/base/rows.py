@@ -8,10 +8,10 @@ from importlib.resources import files
 
 from wavetank.behaviour.rules import BUILT_IN
 from wavetank.database.dictionary import Dictionary
+from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Database
 from wavetank.packs.base import people
 from wavetank.packs.base.people import role_id, user_id
-from wavetank.database.shipped import sys_id_for
 from wavetank.packs.base.tables import definitions
 from wavetank.security.passwords import hash_password
 
@@ -453,4 +453,3 @@ def _rule(
         if role != "*"
     ]
     return rule, roles
-

@@ -10,9 +10,7 @@ from wavetank.database.dictionary import Definition, Field, system_fields
 from wavetank.database.shipped import sys_id_for
 
 _HEAD = re.compile(r"(?P<name>\w+)(?: < (?P<super>\w+))? : (?P<label>[^\[]+?)(?: \[(?P<flags>[^\]]+)\])?")
-_TYPE = re.compile(
-    r"(?P<type>\w*)(?:>(?P<reference>\w+))?(?::(?P<length>\d+))?(?:=(?P<default>.*))?"
-)
+_TYPE = re.compile(r"(?P<type>\w*)(?:>(?P<reference>\w+))?(?::(?P<length>\d+))?(?:=(?P<default>.*))?")
 _LENGTHS = {"reference": 32, "boolean": 40, "GUID": 32}
 
 
