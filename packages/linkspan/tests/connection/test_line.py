@@ -163,6 +163,15 @@ def test_a_body_that_is_too_large(line: Connection, script: Script, monkeypatch:
     assert len(script.seen) == 1
 
 
+def test_an_answer_that_never_ends(line: Connection, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_ANSWER", -1.0)
+    with pytest.raises(Unreachable) as caught:
+        line.call("GET", "/api/x")
+    assert caught.value.code == "timeout"
+    with pytest.raises(Ambiguous):
+        line.call("POST", "/api/x", json={})
+
+
 def test_a_url_that_is_too_long_is_not_sent(line: Connection, script: Script) -> None:
     with pytest.raises(Rejected) as caught:
         line.call("GET", "/api/x", params={"q": "x" * 8000})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -22,6 +23,8 @@ from linkspan.core.errors import LinkspanError, NotFound, RateLimited, Rejected
 
 # The platform stops a transaction after 60 s; waiting a little longer hears its own answer.
 TIMEOUT = httpx2.Timeout(70.0, connect=10.0, pool=70.0)
+# An answer that drips is given up after this many seconds.
+LONGEST_ANSWER = 300.0
 LARGEST_BODY = 64 * 1024 * 1024
 # 8182 bytes of request line pass and 8347 do not (measured on a developer instance).
 LONGEST_URL = 8000
@@ -79,7 +82,7 @@ class Connection:
         """Send one request and return its accepted answer.
 
         ``path`` starts with ``/``. ``json`` is encoded as the body; ``content`` is sent as it is.
-        ``timeout`` is seconds for the whole wait on the answer's next bytes (70 when None).
+        ``timeout`` is seconds to wait for the answer and for each next part of it (70 when None).
         """
         body = msgspec.json.encode(json) if json is not None else content
         request = self._client.build_request(
@@ -213,7 +216,10 @@ def connect(
 def _read(sent: failures.Sent, response: httpx2.Response) -> bytes:
     chunks: list[bytes] = []
     size = 0
+    deadline = time.monotonic() + LONGEST_ANSWER
     for chunk in response.iter_bytes():
+        if time.monotonic() > deadline:
+            raise httpx2.ReadTimeout("the answer went on too long", request=response.request)
         size += len(chunk)
         if size > LARGEST_BODY:
             raise failures.too_large(sent, LARGEST_BODY)
