@@ -36,8 +36,8 @@ class Context:
 
     ``line``, ``anonymous`` and ``writing`` make connections: as the account (read-only), as nobody,
     and as the account with writing allowed. ``admin`` gives the administrator's read-only connection,
-    or None when there is none or it is refused (``learned.admin_problem``). ``password`` and ``client_id`` are what the account signs in with,
-    None when not part of the scheme or not stored.
+    or None when there is none or it is refused (``learned.admin_problem``). ``password`` and
+    ``client_id`` are what the account signs in with, None when not part of the scheme or not stored.
     """
 
     instance: InstanceConfig

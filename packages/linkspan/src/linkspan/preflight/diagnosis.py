@@ -128,8 +128,8 @@ class _Privileged:
             found.append(self._cause("needs_reset"))
         if basic and self._restricted(user):
             found.append(self._cause("basic_auth_restricted"))
-        if self._context.account.scheme != "oauth_client" and self._stored_literally(user):
-            found.append(self._cause("password_stored_literal"))
+        if self._context.account.scheme != "oauth_client":
+            found += self._stored_literally(user)
         return found
 
     def _restricted(self, user: dict[str, Any]) -> bool:
@@ -145,10 +145,15 @@ class _Privileged:
         )
         return granted is None
 
-    def _stored_literally(self, user: dict[str, Any]) -> bool:
-        """A hash never equals the password; the text itself does."""
-        password = self._context.password()
-        return bool(password) and user.get("user_password") == password
+    def _stored_literally(self, user: dict[str, Any]) -> list[Cause]:
+        """A hash never equals the password nor has its length; text kept as typed does
+        (measured on a developer instance)."""
+        password, kept = self._context.password() or "", str(user.get("user_password") or "")
+        if not password or not kept.strip("*"):
+            return []
+        if kept == password:
+            return [self._cause("password_stored_literal")]
+        return [self._cause("password_stored_literal", "likely")] if len(kept) == len(password) else []
 
     def _client_causes(self) -> list[Cause]:
         scheme = self._context.account.scheme

@@ -1,0 +1,244 @@
+"""Accounts as code on running instances: plan, apply, and a second plan that is empty."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from linkspan.store.ledger import Ledger
+from linkspan.store.owned import OwnedRecords
+from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
+
+SCHEMES = ("basic", "oauth_password", "oauth_client")
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LINKSPAN_KEY", KEY)
+    monkeypatch.setenv("TANK_ADMIN", "admin")
+    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
+
+
+@pytest.fixture
+def house(tmp_path, wavetank, capsys):
+    return House(tmp_path, [wavetank], capsys)
+
+
+@pytest.fixture
+def fleet(tmp_path, wavetank_fleet, capsys):
+    return House(tmp_path, wavetank_fleet.values(), capsys)
+
+
+def secret_of(house: House, instance: str, scheme: str) -> str | None:
+    with house.wiring() as wiring:
+        return wiring.secrets.get(f"{instance}/responder/{scheme}")
+
+
+def only(house: House):
+    return next(iter(house.instances.values()))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_plan_apply_plan_on_three_instances(fleet, scheme):
+    fleet.write(scheme)
+    first = fleet.command("plan")
+    assert first["exit"] == 1
+    assert set(first["result"]["instances"]) == {"dev", "qa", "prod"}
+
+    applied = fleet.command("apply", "--yes")
+    assert applied["exit"] == 0, applied["problems"]
+    for one in applied["result"]["instances"].values():
+        assert one["logins"] == {"responder": "svc.responder"}
+
+    second = fleet.command("plan")
+    assert second["exit"] == 0, second["result"]
+    assert all(one["changes"] == [] for one in second["result"]["instances"].values())
+
+    secrets = {secret_of(fleet, name, scheme) for name in fleet.instances}
+    assert len(secrets) == 3
+    assert None not in secrets
+
+
+def test_plan_only_reads(house):
+    house.write("oauth_client")
+    tank = only(house)
+    start = last_request(tank)
+    assert house.command("plan")["exit"] == 1
+    sent = requests_since(tank, start)
+    assert sent
+    assert {one["method"] for one in sent} == {"GET"}
+
+
+def test_an_account_as_it_should_be(house):
+    house.apply()
+    tank = only(house)
+    (user,) = rows(tank, "sys_user", "user_name=svc.responder")
+    assert user["identity_type"] == "machine"
+    assert user["web_service_access_only"] == "true"
+    assert user["time_zone"] == "GMT"
+    (owner,) = rows(tank, "sys_user", "user_name=abel.tuter")
+    assert user["manager"] == owner["sys_id"]
+    (role,) = rows(tank, "sys_user_role", "name=sn_incident_write")
+    held = rows(tank, "sys_user_has_role", f"user={user['sys_id']}^role={role['sys_id']}")
+    assert held, "the role comes through the group"
+    assert all(row["inherited"] == "true" for row in held)
+
+
+def test_it_works_where_basic_authentication_is_restricted(house):
+    tank = only(house)
+    house.apply()
+    tank.control("settings", {"basic_auth_restriction": "enforce"})
+    with house.wiring() as wiring:
+        assert wiring.connection("responder", tank.name).whoami()["user_name"] == "svc.responder"
+
+
+def test_every_change_is_owned_and_in_the_ledger(house):
+    house.write("oauth_client")
+    result = house.apply()
+    with house.wiring() as wiring:
+        entries = Ledger(wiring.database).entries()
+        owned = OwnedRecords(wiring.database).find(only(house).name)
+    assert len(entries) == len(result.plan.changes)
+    assert {(one.kind, bool(one.sys_id)) for one in owned} == {
+        ("group", True),
+        ("group_role", True),
+        ("user", True),
+        ("membership", True),
+        ("oauth_application", True),
+    }
+    secret = secret_of(house, only(house).name, "oauth_client")
+    assert json.loads(secret)["client_secret"] not in str(entries)
+
+
+def test_drift_is_found_and_mended(house):
+    house.apply()
+    tank = only(house)
+    change(
+        tank, "sys_user", "user_name=svc.responder", web_service_access_only="false", time_zone="US/Pacific"
+    )
+    plan = house.command("plan")
+    (found,) = plan["result"]["instances"][tank.name]["changes"]
+    assert found["action"] == "update"
+    assert set(found["fields"]) == {"web_service_access_only", "time_zone"}
+    assert house.command("apply", "--yes")["exit"] == 0
+    assert house.command("plan")["exit"] == 0
+
+
+def test_another_profile_changes_only_the_grants(house):
+    house.apply()
+    house.write(profile="documented")
+    (dev,) = house.command("plan")["result"]["instances"].values()
+    assert sorted((one["action"], one["kind"]) for one in dev["changes"]) == [
+        ("create", "group_role"),
+        ("delete", "group_role"),
+        ("delete", "group_role"),
+    ]
+
+
+def test_a_foreign_user_of_the_same_name_stops_that_instance_only(fleet):
+    dev = fleet.instances["dev"]
+    dev.control("records/sys_user", {"user_name": "svc.responder", "last_name": "Person"})
+    applied = fleet.command("apply", "--yes")
+    assert applied["exit"] == 1
+    (problem,) = applied["problems"]
+    assert (problem["code"], problem["where"]) == ("brake", "dev")
+    assert rows(dev, "sys_user_group", "name=linkspan.responder") == []
+    assert applied["result"]["instances"]["prod"]["ok"]
+
+    brake = fleet.command("plan")["result"]["instances"]["dev"]["brakes"][0]["id"]
+    assert fleet.command("apply", "--yes", "--accept", brake)["exit"] == 0
+    assert fleet.command("plan")["exit"] == 0
+
+
+def test_a_missing_role_is_left_to_a_person(house):
+    (house.folder / "mine.yaml").write_text(
+        "recipe: mine\nprofiles:\n  least:\n    grants:\n"
+        "      - {role: sn_incident_write, because: it writes}\n"
+        "      - {role: u_ticket_user, because: the guide says so}\n"
+    )
+    house.write(recipe="mine.yaml")
+    applied = house.command("apply", "--yes")
+    assert applied["exit"] == 4
+    (one,) = applied["result"]["instances"].values()
+    assert [step["key"] for step in one["manual"]] == ["u_ticket_user"]
+    assert rows(only(house), "sys_user_role", "name=u_ticket_user") == []
+
+
+def test_exactly_the_reviewed_plan_or_nothing(house, tmp_path):
+    reviewed = tmp_path / "plan.json"
+    reviewed.write_text(json.dumps(house.command("plan")))
+    house.write("oauth_client")
+    moved = house.command("apply", "--plan", str(reviewed))
+    assert moved["exit"] == 1
+    assert moved["problems"][0]["code"] == "plan_moved"
+    assert rows(only(house), "sys_user", "user_name=svc.responder") == []
+    house.write("basic")
+    assert house.command("apply", "--plan", str(reviewed))["exit"] == 0
+
+
+def test_without_a_terminal_apply_wants_a_yes(house):
+    asked = house.command("apply")
+    assert asked["exit"] == 2
+    assert "--yes" in asked["problems"][0]["fix"]
+
+
+def test_an_unreachable_instance_does_not_stop_the_others(fleet):
+    fleet.write(qa="http://127.0.0.1:9")
+    applied = fleet.command("apply", "--yes")
+    assert applied["exit"] == 3
+    assert [problem["where"] for problem in applied["problems"]] == ["qa"]
+    assert applied["result"]["instances"]["dev"]["ok"]
+    assert applied["result"]["instances"]["prod"]["ok"]
+
+
+def test_a_wrong_administrator_is_told_and_nothing_changes(house, monkeypatch):
+    monkeypatch.setenv("TANK_ADMIN", "guess")
+    applied = house.command("apply", "--yes")
+    assert applied["exit"] == 1
+    assert applied["problems"][0]["code"] == "not_authenticated"
+    assert rows(only(house), "sys_user_group", "name=linkspan.responder") == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("do", ["drop_before", "drop_after_commit"])
+def test_it_goes_on_after_any_lost_answer(house, scheme, do):
+    """Every write of an apply is lost once, before or after it was committed."""
+    tank = only(house)
+    house.write(scheme)
+    number = 0
+    while True:
+        tank.reset()
+        for file in (house.folder / "home").glob("*"):
+            file.unlink()
+        methods = {"create": "POST", "update": "PATCH"}
+        for method in methods.values():
+            fault = {"match": {"method": method, "path": "/api/now/*"}, "do": do, "after": number, "times": 1}
+            tank.control("faults", [fault])
+        house.command("apply", "--yes")
+        hits = sum(fault["hits"] for fault in _faults(tank))
+        tank.control("faults", method="DELETE")
+        again = house.command("apply", "--yes")
+        assert again["exit"] == 0, (number, again["problems"])
+        assert house.command("plan")["exit"] == 0, number
+        for table, query in {
+            "sys_user": "user_name=svc.responder",
+            "sys_user_group": "name=linkspan.responder",
+            "oauth_entity": "name=linkspan.responder",
+        }.items():
+            assert len(rows(tank, table, query)) == (
+                0 if table == "oauth_entity" and scheme == "basic" else 1
+            )
+        assert len(rows(tank, "sys_user_grmember", "group.name=linkspan.responder")) == 1
+        assert len(rows(tank, "sys_group_has_role", "group.name=linkspan.responder")) == 2
+        if not hits:
+            break
+        number += 1
+    assert number >= 4
+
+
+def _faults(tank):
+    answer = tank.control("faults")
+    return answer.get("result", answer) if isinstance(answer, dict) else answer
