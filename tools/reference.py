@@ -89,7 +89,11 @@ def error_codes() -> str:
         said = inspect.getdoc(error).split("\n\n")[0]
         again = "yes" if error.retryable else "no"
         rows.append(f"| `{error.code}` | `{error.__name__}` | {cell(said)} | {again} | {error.exit_code} |\n")
-    special = "".join(f"| `{code}` | `{name}` |\n" for code, name in sorted(special_codes()))
+    own = {(error.code, error.__name__) for error in subclasses(errors.LinkspanError)}
+    narrower: dict[str, list[str]] = {}
+    for code, kind in sorted(special_codes() - own):
+        narrower.setdefault(code, []).append(f"`{kind}`")
+    special = "".join(f"| `{code}` | {' or '.join(kinds)} |\n" for code, kinds in narrower.items())
     more = f"\nNarrower codes, used where the cause is known more closely:\n\n| code | a kind of |\n|---|---|\n{special}"
     return (
         "# Error codes of linkspan\n\nEach entry of `problems` carries one of these as `code`. Codes are stable.\n\n"
@@ -107,22 +111,53 @@ def subclasses(error: type) -> Iterator[type]:
 
 
 def special_codes() -> set[tuple[str, str]]:
-    """(code, error) for each error raised with a code of its own."""
+    """(code, error) for each error that the source gives a code of its own."""
     from linkspan.core import errors
 
-    known = {error.__name__ for error in subclasses(errors.LinkspanError)}
+    known = {error.__name__ for error in (errors.LinkspanError, *subclasses(errors.LinkspanError))}
     found = set()
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            called = (
-                getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
-            )
-            if called not in known:
-                continue
-            for keyword in node.keywords:
-                if keyword.arg == "code" and isinstance(keyword.value, ast.Constant):
-                    found.add((str(keyword.value.value), called))
+            if isinstance(node, ast.ClassDef) and path.name != "errors.py":
+                kind = next((base.id for base in node.bases if getattr(base, "id", "") in known), "")
+                found |= {(code, kind) for code in assigned_codes(node) if kind}
+            if isinstance(node, ast.FunctionDef):
+                found |= set(given_codes(node, known))
     return found
+
+
+def given_codes(function: ast.FunctionDef, known: set[str]) -> Iterator[tuple[str, str]]:
+    """Codes passed as ``code=…`` to an error, written there or assigned to ``code`` before."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in known:
+            for keyword in node.keywords:
+                if keyword.arg == "code":
+                    by_name = isinstance(keyword.value, ast.Name)
+                    for code in assigned_codes(function) if by_name else texts(keyword.value):
+                        yield code, node.func.id
+
+
+def assigned_codes(scope: ast.AST) -> set[str]:
+    """Texts assigned to ``code``, alone or as the first of several names, in a function or class."""
+    found: set[str] = set()
+    for node in ast.walk(scope):
+        if not isinstance(node, ast.Assign):
+            continue
+        target, value = node.targets[0], node.value
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            target, value = target.elts[0], value.elts[0]
+        if getattr(target, "id", "") == "code":
+            found |= set(texts(value))
+    return found
+
+
+def texts(value: ast.expr) -> Iterator[str]:
+    """The literal texts an expression may give."""
+    if isinstance(value, ast.IfExp):
+        yield from texts(value.body)
+        yield from texts(value.orelse)
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        yield value.value
 
 
 def wavetank_control() -> str:
