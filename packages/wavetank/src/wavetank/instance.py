@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from wavetank.behaviour.pipeline import Behaviour
 from wavetank.clock import Clock
 from wavetank.control.faults import Faults
 from wavetank.control.rates import Rates
@@ -51,6 +52,7 @@ class Instance:
         self.requests = RequestLog()
         self.rates = Rates(self.settings, clock)
         self._properties: tuple[int, dict[str, str]] = (-1, {})
+        self.behaviour = Behaviour(database)
         self.access = Access(self)
         self.identity = Identity(self)
 
