@@ -73,6 +73,7 @@ class Database:
         self._depth = 0
         self._epoch = 0
         self._revisions: dict[str, int] = {}
+        self._roots: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
         self._snapshots: dict[str, sqlite3.Connection] = {}
         self._columns: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._columns_revision = -1
@@ -187,9 +188,16 @@ class Database:
 
     def revision(self, *tables: str) -> int:
         """A number that grows whenever a row of one of the tables is written: the key of every cache."""
-        known = (self.dictionary.table(name) for name in tables)
-        roots = {table.root if table else "" for table in known}
-        return self._epoch + sum(self._revisions.get(root, 0) for root in roots)
+        shape = self.dictionary.revision
+        cached = self._roots.get(tables)
+        if cached is None or cached[0] != shape:
+            known = (self.dictionary.table(name) for name in tables)
+            cached = (shape, tuple({table.root for table in known if table}))
+            self._roots[tables] = cached
+        total = self._epoch
+        for root in cached[1]:
+            total += self._revisions.get(root, 0)
+        return total
 
     # -- writing
 
