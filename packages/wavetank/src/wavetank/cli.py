@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("wavetank", description="A local ServiceNow instance to prove things on.")
+    parser = argparse.ArgumentParser(
+        "wavetank", description="A local ServiceNow instance to prove things on."
+    )
     parser.add_argument("--log", default="warning", choices=("debug", "info", "warning", "error"))
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -48,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     _common(fleet)
     fleet.set_defaults(run=_fleet)
 
-    fidelity = commands.add_parser("fidelity", help="what is claimed about ServiceNow, and which tests prove it")
+    fidelity = commands.add_parser(
+        "fidelity", help="what is claimed about ServiceNow, and which tests prove it"
+    )
     fidelity.add_argument("--write", action="store_true", help="write FIDELITY.md")
     fidelity.set_defaults(run=_fidelity)
     return parser
@@ -58,7 +62,9 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to bind (default %(default)s)")
     parser.add_argument("--tls-dir", type=Path, metavar="DIR", help="where the local CA lies, made if absent")
     parser.add_argument("--pack", default="", help="what a fresh instance also holds, for example demo")
-    parser.add_argument("--release", default=LATEST, choices=ORDER, help="family release (default %(default)s)")
+    parser.add_argument(
+        "--release", default=LATEST, choices=ORDER, help="family release (default %(default)s)"
+    )
     parser.add_argument("--zboot", action="store_true", help="as a new instance: Basic restriction enforced")
     parser.add_argument("--no-control", action="store_true", help="without the control surface under /-/")
 

@@ -44,9 +44,18 @@ ALL: tuple[Setting, ...] = (
         says="basic authentication of interactive accounts: only tracked, refused, or not looked at",
     ),
     _choice("acl", "on", "off", says="whether access controls are evaluated"),
-    _choice("elevation", "required", "off", says="whether writing access controls needs security_admin raised"),
-    _choice("unknown_query_field", "drop", "refuse", "no_rows", says="a query term whose field does not exist"),
-    _choice("total_count", "before_acl", "after_acl", says="whether X-Total-Count counts rows the caller cannot read"),
+    _choice(
+        "elevation", "required", "off", says="whether writing access controls needs security_admin raised"
+    ),
+    _choice(
+        "unknown_query_field", "drop", "refuse", "no_rows", says="a query term whose field does not exist"
+    ),
+    _choice(
+        "total_count",
+        "before_acl",
+        "after_acl",
+        says="whether X-Total-Count counts rows the caller cannot read",
+    ),
     _choice("field_write_denied", "silent", "403", says="a write to a field the caller may not write"),
     Setting("quota_seconds", 60, (), "a transaction longer than this is cancelled"),
     Setting("quota_commits", True, (), "whether a cancelled write has committed all the same"),
@@ -67,7 +76,12 @@ ALL: tuple[Setting, ...] = (
         "refuse",
         says="client id and secret of a token request in a Basic header instead of the form",
     ),
-    _choice("no_op_update", "ignored", "counted", says="whether an update that changes nothing bumps sys_mod_count"),
+    _choice(
+        "no_op_update",
+        "ignored",
+        "counted",
+        says="whether an update that changes nothing bumps sys_mod_count",
+    ),
     Setting("rate_rules", [], (), "inbound rate limits: [{table, user, path, limit, seconds, sys_id}]"),
     Setting("release", "australia", (), "the family release that is emulated"),
 )
