@@ -1,8 +1,11 @@
 """linkspan.yaml: what it means, and that every mistake is named with its line and its cure."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from linkspan.config import load
 from linkspan.config.example import EXAMPLE
@@ -209,6 +212,37 @@ def test_files_that_say_nothing(write, text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(write(text))
     assert caught.value.where.startswith("linkspan.yaml")
+
+
+ANCHORS = """\
+version: 1
+instances:
+  dev: &common
+    url: "https://dev.example.com"
+    environment: development
+  qa:
+    <<: *common
+    url: "https://qa.example.com"
+"""
+
+
+def test_anchors_are_understood(write) -> None:
+    config = load(write(ANCHORS))
+    assert config.instances["qa"].environment == "development"
+    with pytest.raises(ConfigError) as caught:
+        load(write(ANCHORS.replace("environment: development", "environment: dev")))
+    assert caught.value.where == "linkspan.yaml:5"
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_damaged_file_is_refused_or_read_and_nothing_else_happens(write, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(WHOLE)))
+    end = data.draw(st.integers(start, min(len(WHOLE), start + 40)))
+    inserted = data.draw(st.text(alphabet=" \n:[]{},&*!|>-'\"#%@`?~0.e_ab<", max_size=6))
+    path = write(WHOLE[:start] + inserted + WHOLE[end:])
+    with contextlib.suppress(ConfigError):
+        assert load(path).instances
 
 
 def test_no_file(tmp_path: Path) -> None:

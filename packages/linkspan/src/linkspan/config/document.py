@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -72,7 +72,7 @@ class Node:
         for key, value in self.content.items():
             if not isinstance(key, str):
                 self.refuse(f"the key {key!r} is not text", f'write "{key}" in quotes')
-            found[key] = self._inner(key, value, cast("int", self.content.lc.key(key)[0]) + 1)
+            found[key] = self._inner(key, value, _line(self.content, key, self.line))
         return found
 
     def items(self) -> Iterator[Node]:
@@ -80,7 +80,7 @@ class Node:
         if not isinstance(self.content, CommentedSeq):
             self._wrong("a list, e.g. [one, two]")
         for index, value in enumerate(self.content):
-            yield self._inner(str(index), value, cast("int", self.content.lc.item(index)[0]) + 1)
+            yield self._inner(str(index), value, int(self.content.lc.item(index)[0]) + 1)
 
     def text(self) -> str:
         """Text that is not empty."""
@@ -160,6 +160,16 @@ def read(path: Path) -> Node:
     except YAMLError as error:
         raise ConfigError("not YAML", where=path.name, fix="check for control characters") from error
     return Node(content if content is not None else CommentedMap(), path.name, (), 1, {})
+
+
+def _line(content: CommentedMap, key: str, otherwise: int) -> int:
+    """The line of a key; of a merged one (``<<``), where it is written."""
+    if key in (content.lc.data or {}):
+        return int(content.lc.key(key)[0]) + 1
+    for merged in content.merge:
+        if key in merged:
+            return _line(merged, key, otherwise)
+    return otherwise
 
 
 def _plain(content: Any) -> Any:
