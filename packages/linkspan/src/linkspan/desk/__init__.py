@@ -2,6 +2,16 @@
 
 from linkspan.desk.desk import Desk
 from linkspan.desk.peer import DeskPeer
-from linkspan.desk.values import FINAL_STATUSES, SEVERITIES, STATUSES, Event, Incident, Update
+from linkspan.desk.values import DEFAULTS, FINAL_STATUSES, SEVERITIES, STATUSES, Event, Incident, Update
 
-__all__ = ["FINAL_STATUSES", "SEVERITIES", "STATUSES", "Desk", "DeskPeer", "Event", "Incident", "Update"]
+__all__ = [
+    "DEFAULTS",
+    "FINAL_STATUSES",
+    "SEVERITIES",
+    "STATUSES",
+    "Desk",
+    "DeskPeer",
+    "Event",
+    "Incident",
+    "Update",
+]

@@ -16,13 +16,13 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.staticfiles import StaticFiles
 
 from linkspan.core.errors import LinkspanError, NotFound, Rejected, Stale
-from linkspan.desk import FINAL_STATUSES, SEVERITIES, STATUSES, Incident
+from linkspan.desk import DEFAULTS, FINAL_STATUSES, SEVERITIES, STATUSES, Incident
 from linkspan.flows.hub import FATES, Hub
 from linkspan.flows.pulse import Pulse
 from linkspan.web.rendering import Rendering
 
 HERE = Path(__file__).parent
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 CROSSINGS = 8
 RECENT = 15
 
@@ -78,7 +78,7 @@ class Views:
             address_at=search.address,
             severities=SEVERITIES,
             key=uuid.uuid4().hex,
-            **{"form": {}, "problem": None, **more},
+            **{"form": DEFAULTS, "problem": None, **more},
         )
 
     def incident(self, incident: Incident, *, whole: bool, problem: LinkspanError | None = None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from linkspan.core import clock
 from linkspan.flows.hub import FATES
@@ -27,7 +28,14 @@ class Rendering:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            ago=ago, lag=lag, number=number, iso=clock.iso_time, shares=shares, words=words, bare=bare
+            ago=ago,
+            lag=lag,
+            number=number,
+            iso=clock.iso_time,
+            shares=shares,
+            words=words,
+            bare=bare,
+            code=code,
         )
         self._environment.globals["here"] = ""
 
@@ -77,6 +85,17 @@ def shares(sync: Mapping[str, Any]) -> list[dict[str, Any]]:
 def words(name: str) -> str:
     """A stable id as words: ``wrong_password`` is read ``Wrong password``."""
     return name.replace("_", " ").replace("-", " ").capitalize()
+
+
+def code(text: str) -> Markup:
+    """A sentence with its `back-ticked` parts set as code."""
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(parts)
+    )
 
 
 def bare(url: str) -> str:
