@@ -71,16 +71,6 @@ async def revoke(request: Request) -> Response:
     return Response(b"", 200, {"content-type": "text/html;charset=UTF-8"})
 
 
-def new_client(values: Mapping[str, str], instance: Instance) -> dict[str, str]:
-    """What an inserted oauth_entity gets by itself: an id, and a secret unless it is a public client."""
-    made: dict[str, str] = {}
-    if not values.get("client_id"):
-        made["client_id"] = instance.ids.hex(32)
-    if not values.get("client_secret") and values.get("public_client") != "true":
-        made["client_secret"] = instance.seal.seal(instance.ids.hex(24))
-    return made
-
-
 def _grant(instance: Instance, form: Form) -> dict[str, Any]:
     if instance.property(ACTIVE, "true") != "true":
         raise Refused("oauth_inactive: the OAuth plugin is switched off")

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  one record a line reads best
 """Built-in business rules: Python functions that carry the fields of `sys_script`.
 
 Each is seeded as a `sys_script` row and is skipped while that row says active=false or is gone.
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from wavetank.behaviour import identity, incident, task
 from wavetank.behaviour.change import Change
 from wavetank.database.shipped import sys_id_for
+from wavetank.security import clients
 
 INSERT = frozenset({"insert"})
 UPDATE = frozenset({"update"})
@@ -59,6 +61,7 @@ def _text(flag: bool) -> str:
 BUILT_IN: tuple[Rule, ...] = (
     Rule("Calculate user name", "sys_user", 10, identity.full_name, "name = first name + last name"),
     Rule("Identity type sets web service access", "sys_user", 20, identity.machine, "machine ticks, human unticks"),
+    Rule("Register OAuth client", "oauth_entity", 50, clients.register, "makes a client id and secret", on=INSERT),
     *(
         Rule("Inherited roles", table, 900, identity.inherited_roles, "brings inherited roles in line", "after", ALL)
         for table in (
