@@ -117,7 +117,7 @@ class NoteReader:
         text = text.replace("\r\n", "\n")
         heads = list(_HEAD.finditer(text))
         entries = []
-        for head, following in zip(heads, [*heads[1:], None], strict=True):
+        for head, following in zip(heads, [*heads[1:], None], strict=False):
             if head[3] != "Work notes":
                 continue
             body = text[head.end() : following.start() if following else len(text)]
