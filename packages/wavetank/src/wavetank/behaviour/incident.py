@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from wavetank.behaviour.change import Change
-from wavetank.database.expressions import FORMAT
+from wavetank.database.expressions import to_local, to_utc
 
 NEW, IN_PROGRESS, ON_HOLD, RESOLVED, CLOSED, CANCELED = "1", "2", "3", "6", "7", "8"
 AWAITING_CALLER = "1"
@@ -92,12 +92,12 @@ def children(change: Change) -> None:
 def _durations(change: Change) -> None:
     """Seconds and durations from opened to resolved; without schedules, business time is calendar time."""
     try:
-        start, end = (datetime.strptime(change.row[name], FORMAT) for name in ("opened_at", "resolved_at"))
+        start, end = (to_local(change.row[name], "UTC") for name in ("opened_at", "resolved_at"))
     except ValueError:
         return
     seconds = max(0, int((end - start).total_seconds()))
     for name in ("calendar_stc", "business_stc"):
         change.row[name] = str(seconds)
-    since_epoch = (datetime(1970, 1, 1) + timedelta(seconds=seconds)).strftime(FORMAT)  # noqa: DTZ001
+    since_epoch = to_utc(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))
     for name in ("calendar_duration", "business_duration"):
         change.row[name] = since_epoch

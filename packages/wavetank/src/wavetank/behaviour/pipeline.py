@@ -191,7 +191,7 @@ def _apply(change: Change, values: Mapping[str, str]) -> None:
 
 
 def _before(change: Change) -> None:
-    steps = [step for step in _steps(change, "before")]
+    steps = list(_steps(change, "before"))
     for step in steps:
         if step.order < ENGINES_AT:
             step.run(change)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -18,13 +18,13 @@ import msgspec
 from wavetank.database import journal
 from wavetank.database.choices import Choices
 from wavetank.database.dictionary import INTEGERS, PASSWORDS, Field, Table
-from wavetank.database.expressions import FORMAT, zone
+from wavetank.database.expressions import to_local
 from wavetank.database.references import Column, Source
 from wavetank.database.store import Database
 
 Mode = Literal["false", "true", "all"]
 MASK = "********"
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  durations are stored as an offset from it
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # durations are stored as an offset from it
 _JAVA = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "hh": "%I", "mm": "%M", "ss": "%S", "a": "%p"}
 
 
@@ -49,16 +49,16 @@ def strftime_format(java: str) -> str:
 def local_text(text: str, time_zone: str, pattern: str) -> str:
     """A UTC moment in a time zone and a strftime pattern; what is no moment stays as it is."""
     try:
-        moment = datetime.strptime(text, FORMAT).replace(tzinfo=zone("UTC"))
+        moment = to_local(text, time_zone)
     except ValueError:
         return text
-    return moment.astimezone(zone(time_zone)).strftime(pattern)
+    return moment.strftime(pattern)
 
 
 def duration_text(text: str) -> str:
     """A stored duration in words, seconds only when nothing larger is there."""
     try:
-        seconds = int((datetime.strptime(text, FORMAT) - _EPOCH).total_seconds())
+        seconds = int((to_local(text, "UTC") - _EPOCH).total_seconds())
     except ValueError:
         return text
     days, rest = divmod(seconds, 86400)
@@ -186,7 +186,7 @@ class Renderer:
             return lambda value: labels.get(value) or plain(value) if value else empty
         return self._by_type(field)
 
-    def _by_type(self, field: Field) -> Callable[[str], str | None]:
+    def _by_type(self, field: Field) -> Callable[[str], str | None]:  # noqa: PLR0911  one return a type
         if field.type == "due_date":
             return lambda value: self._stamp(value) if value else "UNKNOWN"
         if field.is_date_time:

@@ -133,7 +133,7 @@ def _generate(arguments: Sequence[str], context: Context) -> str:
     time = arguments[1] if len(arguments) > 1 else rest or "00:00:00"
     time = {"start": "00:00:00", "end": "23:59:59"}.get(time, time)
     try:
-        moment = datetime.strptime(f"{day} {time}", FORMAT)
+        moment = to_local(f"{day} {time}", "UTC")
     except ValueError as error:
         raise NotAllowed(str(error)) from error
     return to_utc(moment.replace(tzinfo=zone(context.time_zone)))

@@ -40,7 +40,7 @@ class Reader:
     time_format: str
     any_choice: bool
 
-    def read(self, table: Table, field: Field, value: Any) -> str | None:
+    def read(self, table: Table, field: Field, value: Any) -> str | None:  # noqa: PLR0911  one return a type
         """The stored text, or DROPPED when the value is not taken."""
         text = as_text(value)
         if field.type == "boolean":

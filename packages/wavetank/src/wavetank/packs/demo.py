@@ -1,3 +1,4 @@
+# ruff: noqa: E501  one record a line reads best
 """The demo pack: configuration items and incidents to look at."""
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def _incident(
         "contact_type": "phone",
         "impact": impact,
         "urgency": urgency,
-        "priority": next(line[2] for line in MATRIX if line[:2] == impact + urgency),
+        "priority": next(each for *cell, each in MATRIX if cell == [impact, urgency]),
         "state": state,
         "incident_state": state,
         "hold_reason": "1" if state == "3" else "",

@@ -45,7 +45,17 @@ _NUMBERS = {
     "sc_task": "SCTASK",
 }
 # The documented matrix: impact, urgency, priority.
-MATRIX = ("111", "122", "133", "212", "223", "234", "313", "324", "335")
+MATRIX = (
+    ("1", "1", "1"),
+    ("1", "2", "2"),
+    ("1", "3", "3"),
+    ("2", "1", "2"),
+    ("2", "2", "3"),
+    ("2", "3", "4"),
+    ("3", "1", "3"),
+    ("3", "2", "4"),
+    ("3", "3", "5"),
+)
 _OPERATIONS = {"c": "create", "r": "read", "w": "write", "d": "delete"}
 # The security attribute that any logged-in user has.
 AUTHENTICATED = "239bdf0c47d23110ba46ff58936d4330"
@@ -80,7 +90,6 @@ _PROPERTIES = {
     "glide.ui.autoclose.time": "7",
     "com.snc.incident.autoclose.basedon.resolved_at": "true",
     "glide.itil.assign.number.on.insert": "false",
-    "glide.ui.audit_deleted_tables": "sys_user,sys_user_group,sys_user_role,sys_user_has_role,sys_user_grmember",
     "glide.security.admin.override.accessterm": "true",
     "glide.user.max_unlock_attempts": "5",
     "glide.user.unlock_timeout_in_mins": "15",
