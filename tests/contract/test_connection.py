@@ -270,12 +270,12 @@ def test_a_fault_that_passes(wavetank: Any, admin: Connection) -> None:
     wavetank.control("faults", [{"match": {"table": "incident"}, "do": "drop_before", "times": 2}])
     assert len(admin.table.page("incident", limit=1).rows) <= 1
     wavetank.control("faults", method="DELETE")
-    wavetank.control("faults", [{"do": "rate_limit", "headers": {"Retry-After": "1"}, "times": 1}])
+    wavetank.control("faults", [{"do": "rate_limit", "seconds": 1, "times": 1}])
     started = time.monotonic()
     admin.table.page("incident", limit=1)
     assert 0.9 <= time.monotonic() - started < 20
     wavetank.control("faults", method="DELETE")
-    wavetank.control("faults", [{"do": "rate_limit", "headers": {"Retry-After": "1"}, "times": 1}])
+    wavetank.control("faults", [{"do": "rate_limit", "seconds": 1, "times": 1}])
     with pytest.raises(RateLimited) as caught:
         admin.table.create("incident", {"short_description": "x"})
     assert caught.value.retry_after == 1

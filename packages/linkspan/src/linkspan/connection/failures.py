@@ -196,7 +196,8 @@ def retry_after(headers: Mapping[str, str]) -> float:
     """Seconds to wait by Retry-After (seconds or an HTTP date), never more than an hour."""
     text = headers.get("retry-after", "").strip()
     try:
-        seconds = float(text) if text else DEFAULT_RETRY_AFTER
+        # A gateway may add its own header to the instance's: "5, 30".
+        seconds = max(float(part) for part in text.split(",")) if text else DEFAULT_RETRY_AFTER
     except ValueError:
         try:
             seconds = parsedate_to_datetime(text).timestamp() - clock.now()

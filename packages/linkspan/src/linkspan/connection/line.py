@@ -202,7 +202,7 @@ def connect(
 
     Raises ConfigError when the instance's ``ca`` or ``proxy`` cannot be used.
     """
-    auth = flow(credential, instance.url) if credential is not None else None
+    auth = flow(credential, instance.url, where=instance.name) if credential is not None else None
     shared = _Shared(
         auth=auth,
         inner=sending(instance),

@@ -16,9 +16,9 @@ Credential = Basic | OAuthPassword | OAuthClient
 __all__ = ["Basic", "Credential", "OAuthClient", "OAuthPassword", "credential", "flow"]
 
 
-def flow(credential: Credential, base_url: str) -> httpx2.Auth:
-    """The flow that puts ``credential`` on requests to the instance at ``base_url``."""
-    return credential.flow(base_url)
+def flow(credential: Credential, base_url: str, *, where: str = "") -> httpx2.Auth:
+    """The flow that puts ``credential`` on requests to the instance at ``base_url``, named ``where``."""
+    return credential.flow(base_url, where)
 
 
 def credential(

@@ -20,7 +20,7 @@ class Basic:
     def __post_init__(self) -> None:
         object.__setattr__(self, "password", Secret.of(self.password))
 
-    def flow(self, _base_url: str) -> httpx2.Auth:
+    def flow(self, _base_url: str, _where: str) -> httpx2.Auth:
         return _BasicFlow(self)
 
 

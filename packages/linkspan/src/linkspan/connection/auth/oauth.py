@@ -38,9 +38,10 @@ class Token:
 class OAuthFlow(httpx2.Auth):
     """Bearer tokens by ``grant`` (the form of the token request, client id and secret included)."""
 
-    def __init__(self, base_url: str, grant: Mapping[str, str | Secret]) -> None:
+    def __init__(self, base_url: str, grant: Mapping[str, str | Secret], *, where: str = "") -> None:
         self._base_url = base_url
         self._grant = grant
+        self._sent = Sent(method="POST", path=TOKEN_PATH, where=where, safe=True, token_request=True)
         self._token: Token | None = None
         # Held across the token request, so that other threads wait for its result instead of asking too.
         self._lock = threading.RLock()
@@ -91,19 +92,20 @@ class OAuthFlow(httpx2.Auth):
         )
 
     def _read(self, response: httpx2.Response) -> Token:
-        sent = token_request(response.request)
         body = response.read()
-        error = failure(sent, response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+        error = failure(
+            self._sent, response.status_code, {k.lower(): v for k, v in response.headers.items()}, body
+        )
         if error is not None:
             raise error
-        return self._token_of(sent, decode(sent, body))
+        return self._token_of(decode(self._sent, body))
 
-    def _token_of(self, sent: Sent, answer: object) -> Token:
+    def _token_of(self, answer: object) -> Token:
         try:
             grant = msgspec.convert(answer, _Grant)
         except msgspec.ValidationError as problem:
             raise BadReply(
-                f"the token endpoint answered something else: {problem}", where=sent.where
+                f"the token endpoint answered something else: {problem}", where=self._sent.where
             ) from problem
         access = Secret(grant.access_token)
         early = min(EARLY_SECONDS, grant.expires_in / 10)
@@ -118,10 +120,3 @@ class _Grant(msgspec.Struct):
     access_token: str
     expires_in: float = 1800.0
     refresh_token: str | None = None
-
-
-def token_request(request: httpx2.Request) -> Sent:
-    """What ``failures`` needs to know of a token request: it writes no record."""
-    return Sent(
-        method=request.method, path=TOKEN_PATH, where=f"{request.url.host}", safe=True, token_request=True
-    )

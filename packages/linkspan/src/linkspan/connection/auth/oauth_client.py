@@ -20,7 +20,7 @@ class OAuthClient:
     def __post_init__(self) -> None:
         object.__setattr__(self, "client_secret", Secret.of(self.client_secret))
 
-    def flow(self, base_url: str) -> httpx2.Auth:
+    def flow(self, base_url: str, where: str) -> httpx2.Auth:
         return OAuthFlow(
             base_url,
             {
@@ -28,4 +28,5 @@ class OAuthClient:
                 "client_id": self.client_id,
                 "client_secret": self.client_secret,
             },
+            where=where,
         )

@@ -23,7 +23,7 @@ class OAuthPassword:
         object.__setattr__(self, "client_secret", Secret.of(self.client_secret))
         object.__setattr__(self, "password", Secret.of(self.password))
 
-    def flow(self, base_url: str) -> httpx2.Auth:
+    def flow(self, base_url: str, where: str) -> httpx2.Auth:
         return OAuthFlow(
             base_url,
             {
@@ -33,4 +33,5 @@ class OAuthPassword:
                 "username": self.user,
                 "password": self.password,
             },
+            where=where,
         )
