@@ -437,6 +437,31 @@ def test_no_such_host() -> None:
             assert caught.value.code == "dns"
 
 
+def test_the_proxy_of_the_instance_is_used(script: Script) -> None:
+    instance = InstanceConfig(name="dev", url="http://far.invalid", proxy=script.url)
+    with connect(instance, None) as line:
+        line.call("GET", "/api/x")
+    assert (script.seen[0].path, script.seen[0].headers["host"]) == ("/api/x", "far.invalid")
+
+
+def test_a_proxy_that_refuses_leaves_no_doubt_about_a_write(script: Script) -> None:
+    script.rule = lambda _: Answer(status=403)
+    instance = InstanceConfig(name="dev", url="https://far.invalid", proxy=script.url)
+    with connect(instance, None) as line, pytest.raises(Unreachable) as caught:
+        line.call("POST", "/api/x", json={})
+    assert caught.value.code == "proxy"
+
+
+def test_the_environment_sets_no_proxy(
+    instance: InstanceConfig, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with connect(instance, None) as line:
+        line.call("GET", "/api/x")
+    assert len(script.seen) == 1
+
+
 def test_tls_to_a_port_without_tls(script: Script) -> None:
     url = script.url.replace("http:", "https:")
     with connect(InstanceConfig(name="dev", url=url), None) as line, pytest.raises(Unreachable) as caught:
