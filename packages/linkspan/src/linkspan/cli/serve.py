@@ -40,7 +40,7 @@ def _serve(wiring: Wiring) -> None:
     from linkspan.flows.pulse import Pulse
     from linkspan.web import pages
 
-    logging.getLogger("linkspan").setLevel(logging.INFO)
+    _log_to_stderr()
     settings = wiring.config.hub
     with server.only_hub_of(wiring.home):
         tokens = [wiring.secret(reference, where=settings.where).reveal() for reference in settings.tokens]
@@ -63,3 +63,11 @@ def _serve(wiring: Wiring) -> None:
             server.run(app, listener, pulse, home=wiring.home, ready=ready)
         finally:
             hub.stop()
+
+
+def _log_to_stderr() -> None:
+    # Standard output is for the one line that programs wait for.
+    import structlog
+
+    logging.getLogger("linkspan").setLevel(logging.INFO)
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
