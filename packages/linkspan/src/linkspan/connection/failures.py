@@ -8,9 +8,9 @@ not_authenticated, mfa_required, oauth_refused · acl_insert, acl_update, acl_de
 table_acl, api_acl, scope_unscoped, missing_scope, edge_refused, not_authorized ·
 business_rule_abort, data_policy, insert_failed, invalid_table, bad_uri, payload_too_large,
 uri_too_long, tls_expected, rejected · not_found · rate_limited · server_error,
-transaction_cancelled, unreachable, dns, refused, tls, timeout, connect_timeout, proxy, unsent · bad_reply, hibernating,
-html, cut_reply, redirected, too_large · ambiguous. The Table API adds keyset_stuck, field_hidden;
-``whoami`` adds identity_hidden.
+transaction_cancelled, unreachable, dns, refused, tls, timeout, connect_timeout, proxy, unsent ·
+bad_reply, hibernating, html, cut_reply, redirected, too_large · ambiguous. The Table API adds
+keyset_stuck and field_hidden, ``whoami`` adds identity_hidden.
 """
 
 from __future__ import annotations
