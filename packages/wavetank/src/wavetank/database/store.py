@@ -179,7 +179,8 @@ class Database:
         values = ", ".join(f'? COLLATE NOCASE AS "{name}"' for name in names)
         source = compiled.from_sql.replace(f'"{known.root}" t0', f"(SELECT {values}) t0", 1)
         sql = f"SELECT 1 {source} WHERE {compiled.where_sql}"
-        params = [*(row.get(name, "") for name in names), *compiled.params]
+        held = {"sys_class_name": table, **{name: value for name, value in row.items() if value}}
+        params = [*(held.get(name, "") for name in names), *compiled.params]
         return self._connection.execute(sql, params).fetchone() is not None
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:

@@ -1,0 +1,80 @@
+"""What a fresh instance holds."""
+
+import pytest
+
+from wavetank import packs
+from wavetank.database.store import Database
+from wavetank.security import roles
+
+# The keys of an incident created on a developer instance (recorded).
+INCIDENT = """
+active activity_due additional_assignee_list approval approval_history approval_set assigned_to
+assignment_group business_duration business_impact business_service business_stc calendar_duration
+calendar_stc caller_id category cause caused_by child_incidents close_code close_notes closed_at closed_by
+cmdb_ci comments comments_and_work_notes company contact_type contract correlation_display correlation_id
+delivery_plan delivery_task description due_date escalation expected_start follow_up group_list hold_reason
+impact incident_state knowledge location made_sla notify number opened_at opened_by order origin_id
+origin_table parent parent_incident priority problem_id reassignment_count reopen_count reopened_by
+reopened_time resolved_at resolved_by rfc route_reason service_offering severity short_description sla_due
+state subcategory sys_class_name sys_created_by sys_created_on sys_domain sys_domain_path sys_id
+sys_mod_count sys_tags sys_updated_by sys_updated_on task_effective_number time_worked universal_request
+upon_approval upon_reject urgency user_input watch_list work_end work_notes work_notes_list work_start
+""".split()
+
+
+@pytest.mark.claim("incident-fields")
+def test_an_incident_has_the_recorded_fields(database: Database) -> None:
+    assert sorted(database.known("incident").fields) == INCIDENT
+
+
+def test_the_dictionary_is_its_own_rows(database: Database) -> None:
+    for table in database.dictionary:
+        assert database.first("sys_db_object", name=table.name), table.name
+        elements = {row["element"] for row in database.find("sys_dictionary", name=table.name)}
+        assert elements == {"", *(field.name for field in table.own)}
+
+
+def test_every_reference_leads_to_a_table_and_every_choice_to_a_field(database: Database) -> None:
+    for table in database.dictionary:
+        for field in table.own:
+            if field.is_reference:
+                assert database.dictionary.table(field.reference), f"{table.name}.{field.name}"
+    for row in database.find("sys_choice"):
+        known = database.known(row["name"])
+        assert known.fields[row["element"]].choice, row
+
+
+def test_access_controls_name_tables_fields_and_roles_that_exist(database: Database) -> None:
+    known_roles = {row["sys_id"] for row in database.find("sys_user_role")}
+    for row in database.find("sys_security_acl"):
+        table, _, field = row["name"].partition(".")
+        assert table == "*" or field in {"", *database.known(table).fields}, row["name"]
+    assert all(row["sys_user_role"] in known_roles for row in database.find("sys_security_acl_role"))
+
+
+def test_the_inherited_roles_are_what_the_rules_make(instance: object) -> None:
+    assert roles.rebuild(instance) == 0  # type: ignore[arg-type]
+
+
+def test_the_names_that_clients_look_for_are_there(database: Database) -> None:
+    for name in ("admin", "problem.admin", "abel.tuter", "abraham.lincoln", "beth.anglin", "fred.luddy"):
+        assert database.first("sys_user", user_name=name), name
+    for name in ("Network", "Hardware", "Software", "Service Desk", "Help Desk", "Database", "Openspace"):
+        assert database.first("sys_user_group", name=name), name
+    admin = database.first("sys_user", user_name="admin")
+    assert admin is not None
+    assert admin["sys_id"] == "6816f79cc0a8016401c5a33be04be441"
+
+
+def test_the_demo_incidents_are_sound(make_database: object) -> None:
+    database = make_database("demo")  # type: ignore[operator]
+    rows = database.find("incident")
+    assert len(rows) == 20
+    assert {row["state"] for row in rows} == {"1", "2", "3", "6", "7", "8"}
+    assert all(database.get("sys_user", row["caller_id"]) for row in rows)
+    assert all(not row["cmdb_ci"] or database.get("cmdb_ci", row["cmdb_ci"]) for row in rows)
+
+
+def test_an_unknown_pack_is_refused(database: Database) -> None:
+    with pytest.raises(ValueError, match="no pack"):
+        packs.load(database, "nope")
