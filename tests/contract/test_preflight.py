@@ -27,6 +27,7 @@ def tank(wavetank):
 
 @pytest.fixture
 def house(tmp_path, tank, capsys):
+    tank.control("records/incident", {"short_description": "The mail server is slow", "number": "INC0000001"})
     return House(tmp_path, [tank], capsys)
 
 
@@ -71,6 +72,14 @@ def test_without_write_nothing_is_written(house, tank):
     start = last_request(tank)
     assert house.command("preflight")["exit"] == 0
     assert {one["method"] for one in requests_since(tank, start)} == {"GET"}
+
+
+def test_an_empty_table_is_no_proof(house, tank):
+    house.apply()
+    for row in rows(tank, "incident"):
+        tank.control(f"records/incident/{row['sys_id']}", method="DELETE")
+    answer = ask(house)["incident_read"]
+    assert (answer.outcome, answer.causes[0].id) == ("unknown", "table_empty")
 
 
 def test_before_apply_there_is_no_credential(house):

@@ -39,10 +39,12 @@ def test_every_fix_is_a_sentence_and_survives_missing_facts(id):
 
 def test_the_published_list_only_grows():
     """Removing or renaming an id breaks those who act on it."""
-    published = """wrong_password basic_auth_restricted locked_out inactive password_stored_literal
-    needs_reset user_missing client_credentials_disabled wrong_client wrong_client_secret oauth_user_missing
+    published = """
+    wrong_password basic_auth_restricted locked_out inactive password_stored_literal needs_reset
+    user_missing client_credentials_disabled wrong_client wrong_client_secret oauth_user_missing
     dns_failure connection_refused tls_unknown_authority tls_wrong_host tls_certificate_expired
-    instance_hibernating not_an_instance secret_missing wrong_account role_not_granted role_missing_on_instance
-    group_membership_lost rows_hidden_by_acl api_acl_denied create_denied data_policy business_rule_abort
-    field_not_kept oauth_scope_restricted"""
+    instance_hibernating not_an_instance secret_missing wrong_account role_not_granted
+    role_missing_on_instance group_membership_lost rows_hidden_by_acl api_acl_denied create_denied
+    data_policy business_rule_abort field_not_kept oauth_scope_restricted
+    """
     assert set(published.split()) <= set(fixes())

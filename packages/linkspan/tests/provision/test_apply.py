@@ -162,3 +162,27 @@ def test_manual_steps_are_left_and_told(world):
     assert [change.key for change in applied.manual] == ["u_ticket_user"]
     assert applied.problem is None
     assert not applied.document()["ok"]
+
+
+def test_an_application_made_anew_gets_its_new_id_known(world):
+    intent = world.intent("oauth_client")
+    world.apply(world.plan(intent), intent)
+    world.tables.rows["oauth_entity"].clear()
+    world.tables.add("unrelated")
+    plan = world.plan(intent)
+    assert [change.kind for change in plan.changes] == ["oauth_application", "credential"]
+    world.tables.rows["oauth_entity"].append({"sys_id": "x", "name": "another", "client_id": "client0"})
+    assert world.apply(plan, intent).problem is None
+    assert world.order(intent).credentials.client_id == "client1"
+    assert world.plan(intent).changes == ()
+
+
+def test_an_application_whose_id_changed_is_learned_again(world):
+    intent = world.intent("oauth_client")
+    world.apply(world.plan(intent), intent)
+    world.tables.rows["oauth_entity"][0]["client_id"] = "another"
+    (change,) = world.plan(intent).changes
+    assert change.kind == "credential"
+    assert change.fields["client_id"].after == "another"
+    assert world.apply(world.plan(intent), intent).problem is None
+    assert world.plan(intent).changes == ()

@@ -10,13 +10,13 @@ from linkspan.core.errors import BadReply, LinkspanError, NotAuthorized, RateLim
 from linkspan.preflight.context import Context
 from linkspan.preflight.report import Finding, Report
 
-_GOOD = ("pass", "warn")
+_ENOUGH = ("pass", "warn", "unknown")  # what could not be told does not stop what follows
 
 
 def run(checks: Sequence[Check], context: Context, *, write: bool = False) -> Report:
     """Ask every check about one account on one instance. Nothing is raised for a broken instance.
 
-    A check whose needs did not pass is skipped; one that writes runs only with ``write``.
+    A check whose needs failed or were skipped is skipped; one that writes runs only with ``write``.
     """
     outcomes: dict[str, str] = {}
     findings: list[Finding] = []
@@ -38,7 +38,7 @@ def run(checks: Sequence[Check], context: Context, *, write: bool = False) -> Re
 
 
 def _ask(check: Check, context: Context, outcomes: dict[str, str], *, write: bool) -> Answer:
-    unmet = [name for name in check.needs if outcomes.get(name) not in _GOOD]
+    unmet = [name for name in check.needs if outcomes.get(name) not in _ENOUGH]
     if unmet:
         return Answer(outcome="skip", evidence={"needs": unmet})
     if check.writes and not write:

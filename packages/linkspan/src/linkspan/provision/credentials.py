@@ -120,6 +120,11 @@ class Credentials:
         self.prepare()
         return self._parts()["client_secret"]
 
+    @property
+    def client_id(self) -> str:
+        """The id of the OAuth application as we know it; empty when unknown."""
+        return self._parts().get("client_id", "")
+
     def remember_client_id(self, client_id: str) -> None:
         """Keep the id the instance gave to the OAuth application."""
         parts = self._parts()

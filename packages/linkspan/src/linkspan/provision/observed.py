@@ -30,7 +30,7 @@ class Reader:
             return None
         kind = BY_NAME[wanted.kind]
         encoded = query.all_of(*(query.term(name, "=", value) for name, value in match.items()))
-        row = self._line.table.first(kind.table, encoded, fields=("sys_id", *wanted.values))
+        row = self._line.table.first(kind.table, encoded, fields=("sys_id", *wanted.values, *kind.watched))
         if row is None:
             return None
         found = {name: text(value) for name, value in row.items()}

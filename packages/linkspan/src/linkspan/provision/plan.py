@@ -72,6 +72,7 @@ class _Account:
         self._credentials = order.credentials
         self._marks = marks
         self._absent: set[str] = set()  # given records that are not there
+        self._client_id = ""  # of the OAuth application, as the instance has it
         self.brakes: list[Brake] = []
 
     def changes(self) -> list[Change]:
@@ -92,6 +93,7 @@ class _Account:
             return self._missing(kind, wanted) if kind.given else self._create(kind, wanted)
         if kind.given:
             return None
+        self._client_id = row.get("client_id", self._client_id)
         if not kind.shared and not is_ours(self._marks, wanted, row, self._intent.account, self._intent.mark):
             self.brakes.append(_foreign(self._instance, wanted))
         return self._update(kind, wanted, row)
@@ -173,8 +175,14 @@ class _Account:
 
     def _credential(self) -> list[Change]:
         state = self._credentials.state
+        fields = {"state": FieldChange(before=state, after="confirmed")}
         if state == "confirmed":
-            return []
+            known = self._credentials.client_id
+            if known == self._client_id:
+                return []
+            fields = {
+                "client_id": FieldChange(before=known, after=self._client_id or "given by the instance")
+            }
         wanted = credential_of(self._intent, self._instance)
         return [
             Change(
@@ -182,7 +190,7 @@ class _Account:
                 action="create" if state == "absent" else "update",
                 kind=CREDENTIAL,
                 key=wanted.key,
-                fields={"state": FieldChange(before=state, after="confirmed")},
+                fields=fields,
                 because=wanted.because,
                 after=wanted.after,
                 wanted=wanted,

@@ -56,13 +56,14 @@ class Kind:
 
     ``shared``: others may hold the same record, so its existence is no reason to stop.
     ``given``: the record is not ours to make; where it is missing a person has to act.
-    ``optional``: fields that older releases do not have.
+    ``optional``: fields that older releases do not have. ``watched``: fields the instance fills.
     """
 
     name = ""
     table = ""
     booleans: frozenset[str] = frozenset({"active"})
     optional: frozenset[str] = frozenset()
+    watched: tuple[str, ...] = ()
     shared = False
     given = False
     retires: Retire = "delete"

@@ -28,6 +28,8 @@ class OAuthApplication(Kind):
         }
     )
 
+    watched = ("client_id",)
+
     def want(self, intent: Intent) -> Iterable[Wanted]:
         if not intent.uses_client:
             return
