@@ -81,7 +81,8 @@ def _wavetank_instance(pytestconfig: pytest.Config) -> Iterator[Wavetank]:
 def _wavetank_instances(pytestconfig: pytest.Config) -> Iterator[Mapping[str, Wavetank]]:
     arguments = ["fleet", "--names", ",".join(NAMES), "--base-port", "0"]
     with _Running(pytestconfig, arguments, len(NAMES)) as found:
-        yield {instance.name: instance for instance in found}
+        by_name = {instance.name: instance for instance in found}
+        yield {name: by_name[name] for name in NAMES}
 
 
 class _Running:
@@ -115,6 +116,8 @@ class _Running:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"wavetank did not start: {' '.join(self._line)} ended with {self._process.wait(5)}")
+            raise RuntimeError(
+                f"wavetank did not start: {' '.join(self._line)} ended with {self._process.wait(5)}"
+            )
         ready = json.loads(line)
         return Wavetank(ready["name"], ready["url"], ready["tls_url"], Path(ready["ca"]), ready["release"])

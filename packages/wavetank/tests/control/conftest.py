@@ -28,7 +28,13 @@ class Caller:
         self._place = urlsplit(url).netloc
 
     def __call__(
-        self, method: str, path: str, body: Any = None, user: str = "admin", password: str = "admin", **headers: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        user: str = "admin",
+        password: str = "admin",
+        **headers: str,
     ) -> Answer:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         if user:

@@ -52,7 +52,12 @@ def test_match_fields_are_anded_and_the_path_is_a_glob(match, strikes):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"do": "explode"}, {"do": "status"}, {"do": "reset", "match": {"colour": "red"}}, {"do": "reset", "x": 1}],
+    [
+        {"do": "explode"},
+        {"do": "status"},
+        {"do": "reset", "match": {"colour": "red"}},
+        {"do": "reset", "x": 1},
+    ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValueError):

@@ -61,14 +61,18 @@ def test_what_makes_no_sense_is_refused_in_words(call, method, path, body, statu
 
 
 def test_a_given_password_works_and_group_roles_follow(wavetank, call):
-    user = wavetank.control("records/sys_user", {"user_name": "ada", "user_password": "pw", "active": True})["result"][0]
+    user = wavetank.control("records/sys_user", {"user_name": "ada", "user_password": "pw", "active": True})[
+        "result"
+    ][0]
     group = wavetank.control("records/sys_user_group", {"name": "Readers"})["result"][0]
     role = wavetank.control("records/sys_user_role?sysparm_query=name=sn_incident_read")["result"][0]
     wavetank.control("records/sys_group_has_role", {"group": group["sys_id"], "role": role["sys_id"]})
     wavetank.control("records/incident", {"number": "A"})
     assert call("GET", INCIDENTS, user="ada", password="pw").json == {"result": []}
     wavetank.control("records/sys_user_grmember", {"user": user["sys_id"], "group": group["sys_id"]})
-    assert [row["number"] for row in call("GET", INCIDENTS, user="ada", password="pw").json["result"]] == ["A"]
+    assert [row["number"] for row in call("GET", INCIDENTS, user="ada", password="pw").json["result"]] == [
+        "A"
+    ]
 
 
 def test_load_takes_csv_and_json(wavetank, tmp_path):
@@ -149,7 +153,9 @@ def test_answers_that_lie_about_success(wavetank, call):
 
 
 def test_a_status_fault_carries_what_it_is_given(wavetank, call):
-    wavetank.control("faults", {"do": "status", "status": 503, "body": {"a": 1}, "headers": {"Retry-After": "7"}})
+    wavetank.control(
+        "faults", {"do": "status", "status": 503, "body": {"a": 1}, "headers": {"Retry-After": "7"}}
+    )
     answer = call("GET", INCIDENTS)
     assert (answer.status, answer.headers["retry-after"], answer.json) == (503, "7", {"a": 1})
     wavetank.control("faults", method="DELETE")
@@ -191,7 +197,9 @@ def test_latency_is_waited(wavetank, call):
     assert time.perf_counter() - started >= 0.15
 
 
-@pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Host": "127.0.0.1.evil.example:80"}, {"Origin": "null"}])
+@pytest.mark.parametrize(
+    "header", [{"Host": "evil.example"}, {"Host": "127.0.0.1.evil.example:80"}, {"Origin": "null"}]
+)
 def test_no_page_and_no_other_host_can_steer(call, header):
     assert call("GET", "/-/settings", **header).status == 403
     assert call("GET", "/-/settings", Host="localhost:1").status == 200

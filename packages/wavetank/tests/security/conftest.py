@@ -51,7 +51,9 @@ class Scene:
         row = {"user_password": hash_password("sesame"), "active": "true", **values}
         sys_id = self.add("sys_user", user_name=name, **row)
         for role in held:
-            self.add("sys_user_has_role", user=sys_id, role=self.role(role), state="active", inherited="false")
+            self.add(
+                "sys_user_has_role", user=sys_id, role=self.role(role), state="active", inherited="false"
+            )
         roles.rebuild(self.instance, [sys_id])
         return sys_id
 
@@ -70,7 +72,13 @@ class Scene:
 
     def acl(self, name: str, operation: str, *held: str, **values: str) -> str:
         """An access control on records with its roles."""
-        row = {"type": "record", "active": "true", "admin_overrides": "true", "decision_type": "allow", **values}
+        row = {
+            "type": "record",
+            "active": "true",
+            "admin_overrides": "true",
+            "decision_type": "allow",
+            **values,
+        }
         sys_id = self.add("sys_security_acl", name=name, operation=operation, **row)
         for role in held:
             self.add("sys_security_acl_role", sys_security_acl=sys_id, sys_user_role=self.role(role))
@@ -106,17 +114,19 @@ class Door:
         apis.state.instance = instance
         self._front = Front(instance, apis, None)
 
-    def ask(
-        self, method: str, path: str, body: bytes = b"", query: str = "", **headers: str
-    ) -> Answer:
+    def ask(self, method: str, path: str, body: bytes = b"", query: str = "", **headers: str) -> Answer:
         """One request; header names are written with underscores."""
         return asyncio.run(self._ask(method, path, query, headers, body))
 
     def token(self, query: str = "", headers: Mapping[str, str] | None = None, **form: str) -> Answer:
         kind = {"content_type": "application/x-www-form-urlencoded"}
-        return self.ask("POST", "/oauth_token.do", urlencode(form).encode(), query, **{**kind, **(headers or {})})
+        return self.ask(
+            "POST", "/oauth_token.do", urlencode(form).encode(), query, **{**kind, **(headers or {})}
+        )
 
-    async def _ask(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _ask(
+        self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> Answer:
         sent: list[Any] = []
         scope = {
             "type": "http",

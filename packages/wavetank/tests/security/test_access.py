@@ -129,7 +129,9 @@ def test_a_row_is_judged_as_the_class_it_is_of(bare):
 
 
 @pytest.mark.claim("acl-field-levels")
-@pytest.mark.parametrize("level", ["incident.number", "task.number", "*.number", "incident.*", "task.*", "*.*"])
+@pytest.mark.parametrize(
+    "level", ["incident.number", "task.number", "*.number", "incident.*", "task.*", "*.*"]
+)
 def test_every_level_of_the_field_gate_can_refuse(bare, level):
     bare.acl(level, "read", "x.other")
     assert "number" in bare.instance.access.fields(bare.session("ada"), "read", "incident", None)

@@ -217,7 +217,9 @@ def test_a_scope_opens_the_api_and_method_it_names(scene, client, door):
     scope = scene.add("sys_auth_scope", name="reading")
     scene.add("oauth_entity_auth_scope_mapping", oauth_entity=entity["sys_id"], auth_scope=scope)
     assert _whoami(door, token).status == 403
-    scene.add("sys_api_access_scope", auth_scope=scope, api_path="/api/now/table", http_method="GET", active="true")
+    scene.add(
+        "sys_api_access_scope", auth_scope=scope, api_path="/api/now/table", http_method="GET", active="true"
+    )
     assert _whoami(door, token).status == 200
     assert _whoami(door, token, method="POST").status == 403
 

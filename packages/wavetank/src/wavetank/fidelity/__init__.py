@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-EVIDENCE = ("documented", "recorded", "measured", "unverified")
+EVIDENCE = ("documented", "recorded", "measured", "unverified", "limit")
+KEYS = {"claim", "says", "evidence", "source", "setting", "rule"}
 PACKAGE = Path(__file__).parents[1]
 HEADER = """# Fidelity
 
@@ -21,7 +22,8 @@ has no test.
 - **documented**: in ServiceNow's documentation; the page is named.
 - **recorded**: in a response recorded from a real instance.
 - **measured**: measured on a developer instance and reported in public.
-- **unverified**: not known for sure; the setting named changes it.
+- **unverified**: not known for sure; the setting named, or the business rule, switches it.
+- **limit**: where wavetank knowingly stops short of the platform.
 """
 
 
@@ -37,7 +39,7 @@ class Claim:
     says: str
     evidence: str
     source: str
-    setting: str
+    switch: str
     module: str
 
 
@@ -65,7 +67,11 @@ def unproven(made: list[Claim], proven: Mapping[str, list[str]]) -> list[str]:
     """The claims without a test, and the marks without a claim."""
     known = {claim.claim for claim in made}
     return [
-        *(f"the claim {claim.claim} ({claim.module}) has no test" for claim in made if claim.claim not in proven),
+        *(
+            f"the claim {claim.claim} ({claim.module}) has no test"
+            for claim in made
+            if claim.claim not in proven
+        ),
         *(f"the mark {name} names no claim" for name in sorted(set(proven) - known)),
     ]
 
@@ -74,7 +80,12 @@ def render(made: list[Claim], proven: Mapping[str, list[str]]) -> str:
     """FIDELITY.md."""
     lines = [HEADER]
     for module in sorted({claim.module for claim in made}):
-        lines += [f"## {module}", "", "| claim | evidence | source | setting | tests |", "|---|---|---|---|---|"]
+        lines += [
+            f"## {module}",
+            "",
+            "| claim | evidence | source | switch | tests |",
+            "|---|---|---|---|---|",
+        ]
         lines += [_line(claim, proven.get(claim.claim, [])) for claim in made if claim.module == module]
         lines.append("")
     return "\n".join(lines)
@@ -105,21 +116,21 @@ def _read(package: Path, file: Path) -> Iterator[Claim]:
 
     module = file.relative_to(package).as_posix().removesuffix(".claims.yaml")
     for entry in YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8")) or []:
-        unknown = set(entry) - {"claim", "says", "evidence", "source", "setting"}
+        unknown = set(entry) - KEYS
         if unknown or not entry.get("claim") or not entry.get("says"):
-            raise BadClaim(f"{module}: a claim has claim, says, evidence, source and perhaps setting: {entry}")
+            raise BadClaim(f"{module}: a claim has {', '.join(sorted(KEYS))}: {entry}")
         if entry.get("evidence") not in EVIDENCE:
             raise BadClaim(f"{module}: {entry['claim']}: evidence is one of {', '.join(EVIDENCE)}")
-        if entry["evidence"] == "unverified" and not entry.get("setting"):
-            raise BadClaim(f"{module}: {entry['claim']}: an unverified claim names its setting")
-        if entry["evidence"] != "unverified" and not entry.get("source"):
+        if entry["evidence"] == "unverified" and not (entry.get("setting") or entry.get("rule")):
+            raise BadClaim(f"{module}: {entry['claim']}: an unverified claim names its setting or rule")
+        if not entry.get("source"):
             raise BadClaim(f"{module}: {entry['claim']}: a claim names its source")
         yield Claim(
             claim=entry["claim"],
             says=" ".join(entry["says"].split()),
             evidence=entry["evidence"],
             source=entry.get("source") or "",
-            setting=entry.get("setting") or "",
+            switch=entry.get("setting") or (f"rule {entry['rule']}" if entry.get("rule") else ""),
             module=module,
         )
 
@@ -130,11 +141,11 @@ def _marked(file: Path) -> Iterator[tuple[str, str]]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             for mark in node.decorator_list:
                 if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.claim":
-                    yield from ((node.name, arg.value) for arg in mark.args if isinstance(arg, ast.Constant))
+                    yield from ((node.name, str(arg.value)) for arg in mark.args if isinstance(arg, ast.Constant))
 
 
 def _line(claim: Claim, tests: list[str]) -> str:
     says = claim.says.replace("|", "\\|")
     proof = "<br>".join(f"`{test}`" for test in tests) or "**none**"
-    setting = f"`{claim.setting}`" if claim.setting else ""
-    return f"| {says} | {claim.evidence} | {claim.source} | {setting} | {proof} |"
+    switch = f"`{claim.switch}`" if claim.switch else ""
+    return f"| {says} | {claim.evidence} | {claim.source} | {switch} | {proof} |"
