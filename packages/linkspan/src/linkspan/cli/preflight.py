@@ -83,6 +83,8 @@ def _words(finding: Finding) -> str:
     for cause in finding.answer.causes:
         detail = f" ({cause.detail})" if cause.detail else ""
         story.append(f"  {cause.certainty}: {cause.id}{detail}\n  → {cause.fix}")
+    if note := finding.answer.evidence.get("note"):
+        story[0] += f" ({note})"
     if finding.answer.outcome == "skip":
         reason = finding.answer.evidence.get("reason") or "needs " + ", ".join(
             finding.answer.evidence["needs"]
