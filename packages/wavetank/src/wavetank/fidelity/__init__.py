@@ -141,7 +141,8 @@ def _marked(file: Path) -> Iterator[tuple[str, str]]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             for mark in node.decorator_list:
                 if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.claim":
-                    yield from ((node.name, str(arg.value)) for arg in mark.args if isinstance(arg, ast.Constant))
+                    names = (str(arg.value) for arg in mark.args if isinstance(arg, ast.Constant))
+                    yield from ((node.name, name) for name in names)
 
 
 def _line(claim: Claim, tests: list[str]) -> str:
