@@ -16,10 +16,11 @@ from linkspan.connection import failures
 from linkspan.connection.apis.table import TableApi
 from linkspan.connection.auth import Credential, flow
 from linkspan.connection.budget import Budget
+from linkspan.connection.hold import Hold
 from linkspan.connection.reply import Reply
 from linkspan.connection.retry import Pause, repeat
 from linkspan.connection.transport import TOKEN_PATH, USER_AGENT, Count, Line, only_reads, sending
-from linkspan.core.errors import LinkspanError, NotFound, RateLimited, Rejected
+from linkspan.core.errors import LinkspanError, NotAuthenticated, NotFound, RateLimited, Rejected
 
 # The platform stops a transaction after 60 s; waiting a little longer hears its own answer.
 TIMEOUT = httpx2.Timeout(70.0, connect=10.0, pool=70.0)
@@ -41,6 +42,7 @@ class _Shared:
     budget: Budget
     count: Count
     pause: Pause
+    hold: Hold
 
 
 class Connection:
@@ -152,6 +154,8 @@ class Connection:
         return f"<Connection to {self.instance.name} ({self.instance.url}), {mode}>"
 
     def _exchange(self, sent: failures.Sent, request: httpx2.Request) -> Reply:
+        if self._shared.auth is not None:
+            self._shared.hold.check()
         self._shared.pause.wait(sent.where)
         try:
             response = self._client.send(request, auth=self._shared.auth, stream=True)
@@ -171,6 +175,7 @@ class Connection:
         if failure is not None:
             self._heed(failure)
             raise failure
+        self._shared.hold.accepted()
         return Reply(
             status=response.status_code,
             headers=headers,
@@ -179,6 +184,8 @@ class Connection:
         )
 
     def _heed(self, error: LinkspanError) -> None:
+        if isinstance(error, NotAuthenticated):
+            self._shared.hold.refused(error)
         if isinstance(error, RateLimited):
             self._shared.pause.ask(min(error.retry_after, failures.LONGEST_RETRY_AFTER))
 
@@ -209,6 +216,7 @@ def connect(
         budget=Budget(instance.url, instance.requests_per_minute),
         count=Count(),
         pause=Pause(),
+        hold=Hold(),
     )
     return Connection(instance, shared, read_only=read_only)
 

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from linkspan.core import clock
-from linkspan.core.errors import LinkspanError, RateLimited
+from linkspan.core.errors import LinkspanError, NotAuthenticated, RateLimited
 from linkspan.engine import Wakes
 from linkspan.store import Database, inbox, watermarks
 from linkspan.sync.binding import Binding
@@ -23,6 +23,8 @@ PEER_POLL_SECONDS = 1.0
 SWEEP_SECONDS = 1.0
 RETENTION_SECONDS = 60.0
 LONGEST_BACKOFF = 30.0
+REFUSED_FIRST_SECONDS = 30.0
+REFUSED_SECONDS = 15 * 60.0
 
 log = structlog.get_logger("linkspan.sync")
 
@@ -152,6 +154,12 @@ class _Round:
         """Do it once; the seconds to wait before the next time."""
         try:
             work()
+        except NotAuthenticated as error:
+            log.warning("refused", sync=self._sync, side=self._side, cause=error.cause, fix=error.fix)
+            self._tell(error.problem())
+            self._failures += 1
+            # Each try is a failed login, and a handful of those locks the account.
+            return REFUSED_FIRST_SECONDS if self._failures == 1 else REFUSED_SECONDS
         except LinkspanError as error:
             log.warning("trouble", sync=self._sync, side=self._side, cause=error.cause, fix=error.fix)
             self._tell(error.problem())
