@@ -108,7 +108,11 @@ def _fleet(given: argparse.Namespace) -> int:
 def _fidelity(given: argparse.Namespace) -> int:
     from wavetank import fidelity
 
-    return fidelity.command(write=given.write)
+    try:
+        return fidelity.command(write=given.write)
+    except fidelity.BadClaim as wrong:
+        sys.stderr.write(f"wavetank: {wrong}\n")
+        return USAGE
 
 
 def _say(line: dict[str, Any]) -> None:

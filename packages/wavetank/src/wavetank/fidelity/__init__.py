@@ -112,10 +112,14 @@ def command(*, write: bool) -> int:
 
 
 def _read(package: Path, file: Path) -> Iterator[Claim]:
-    from ruamel.yaml import YAML
+    from ruamel.yaml import YAML, YAMLError
 
     module = file.relative_to(package).as_posix().removesuffix(".claims.yaml")
-    for entry in YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8")) or []:
+    try:
+        entries = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8")) or []
+    except YAMLError as unreadable:
+        raise BadClaim(f"{module}: {str(unreadable).splitlines()[0]}: {file}") from unreadable
+    for entry in entries:
         unknown = set(entry) - KEYS
         if unknown or not entry.get("claim") or not entry.get("says"):
             raise BadClaim(f"{module}: a claim has {', '.join(sorted(KEYS))}: {entry}")
