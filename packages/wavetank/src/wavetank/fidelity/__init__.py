@@ -112,7 +112,8 @@ def command(*, write: bool) -> int:
 
 
 def _read(package: Path, file: Path) -> Iterator[Claim]:
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     module = file.relative_to(package).as_posix().removesuffix(".claims.yaml")
     try:
