@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from wavetank import app, packs
+from wavetank import packs
+from wavetank.apis import table
 from wavetank.clock import Clock
 from wavetank.database.store import Database
+from wavetank.front import Front
 from wavetank.ids import new_sys_id
 from wavetank.instance import Instance
 from wavetank.security import roles
@@ -63,8 +66,9 @@ class Api:
 
     def __init__(self, instance: Instance, user: str, password: str) -> None:
         self.instance = instance
-        application = app.Front(instance, app.Starlette(routes=app.table.routes()), None)
-        application._apis.state.instance = instance
+        apis = Starlette(routes=table.routes())
+        apis.state.instance = instance
+        application = Front(instance, apis, None)
         self.client = TestClient(application, base_url="http://dev.example:8080")
         self.client.auth = (user, password)
 

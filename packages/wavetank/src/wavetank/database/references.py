@@ -44,7 +44,8 @@ class Source:
         if steps is None:
             return None
         alias = self._alias(path.rpartition(".")[0], steps[:-1])
-        return Column(f"IFNULL({alias}.\"{steps[-1].name}\", '') COLLATE NOCASE", steps[-1], path, joined=True)
+        sql = f"IFNULL({alias}.\"{steps[-1].name}\", '') COLLATE NOCASE"
+        return Column(sql, steps[-1], path, joined=True)
 
     def display(self, column: Column) -> Column:
         """The display field of the record that a reference column points to."""

@@ -1,4 +1,3 @@
-
 """Roles, groups, people and places of a fresh instance.
 
 Role names and what they contain: ServiceNow docs "Base system roles", "Incident Management roles".
