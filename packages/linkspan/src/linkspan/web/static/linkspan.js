@@ -31,9 +31,12 @@
   document.addEventListener("toggle", (event) => {
     const part = event.target;
     if (!part.matches("details[data-once]")) return;
-    part.toggleAttribute("hx-morph-skip", part.open);
-    if (!part.open) for (const form of part.querySelectorAll("form")) form.reset();
+    part.open ? part.setAttribute("hx-morph-skip", "") : follow(part);
   }, true);
+  const follow = (part) => {
+    part.removeAttribute("hx-morph-skip");
+    for (const form of part.querySelectorAll("form")) form.reset();
+  };
 
   // A form that was taken is empty again and carries a new key; until then its key makes it repeatable.
   document.addEventListener("htmx:after:request", (event) => {
@@ -44,6 +47,10 @@
     const key = form.querySelector("input[name=key]");
     if (key) key.value = Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
     for (const text of form.querySelectorAll("textarea[data-once]")) text.value = "";
-    form.closest("details[data-once]")?.removeAttribute("open");
+    const part = form.closest("details[data-once]");
+    if (part) {
+      part.open = false;
+      follow(part); // before the answer is swapped in, so that the form shows what was saved
+    }
   });
 })();
