@@ -1,6 +1,7 @@
 """linkspan.yaml: what it means, and that every mistake is named with its line and its cure."""
 
 import contextlib
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -248,3 +249,16 @@ def test_a_damaged_file_is_refused_or_read_and_nothing_else_happens(write, data:
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         load(tmp_path / "linkspan.yaml")
+
+
+def test_the_transaction_quota_is_the_platforms_unless_written(write) -> None:
+    text = ANCHORS + "    transaction_seconds: 5\n"
+    instances = load(write(text)).instances
+    assert (instances["dev"].transaction_seconds, instances["qa"].transaction_seconds) == (60, 5)
+
+
+def test_the_example_uses_a_recipe_that_is_shipped(tmp_path: Path) -> None:
+    path = tmp_path / "linkspan.yaml"
+    path.write_text(EXAMPLE)
+    recipes = Path(str(files("linkspan.provision") / "recipes"))
+    assert {account.recipe for account in load(path).accounts.values()} <= {f.stem for f in recipes.iterdir()}

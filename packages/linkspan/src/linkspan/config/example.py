@@ -15,10 +15,11 @@ instances:
     # ca: ca.pem                              # further certificate authorities (PEM), beside the system's
     # proxy: "http://proxy.example:3128"      # only what is written here is used, not HTTPS_PROXY
     # requests_per_minute: 600                # what linkspan allows itself; 0 = no limit
+    # transaction_seconds: 60                 # how long the instance lets one request run
 
 accounts:
   responder:                                  # the machine identity an outside system uses
-    recipe: incident-io                       # what it is for: a recipe's name or a path
+    recipe: sync                              # what it is for: a recipe's name or a path
     profile: least                            # the smallest set of grants that works
     user_name: svc.responder
     owner: abel.tuter                         # who answers for it
