@@ -16,7 +16,7 @@ from linkspan.core.errors import LinkspanError
 from linkspan.demo.line import Line
 
 Side = Literal["s", "d"]
-LOOK_EVERY = 0.1  # seconds; both sides are looked at each time, so 20 requests a second at most
+LOOK_EVERY = 0.2  # seconds; each side is looked at as often, and asking costs the hub something too
 _MARK = re.compile(r"\[mark ([sd]\d+)\]")
 
 
