@@ -514,6 +514,14 @@ def test_a_field_that_may_not_be_read(admin: Any, made: Any) -> None:
     }
 
 
+def test_a_field_rule_with_a_condition_is_asked_for_each_row(admin: Any) -> None:
+    _rule(admin, "incident.description", "read", "sn_incident_read", condition="state=2^EQ")
+    reader = admin.user("reader", "sn_incident_read")
+    rows = reader.get("incident", sysparm_fields="number,state,description")
+    assert {row["state"] for row in rows if "description" in row} == {"2"}
+    assert {row["state"] for row in rows if "description" not in row} == {"1", "3", "6", "7", "8"}
+
+
 @pytest.mark.claim("table-field-write-denied")
 def test_a_field_that_may_not_be_written(admin: Any, made: Any) -> None:
     _rule(admin, "incident.urgency", "write", "itil")

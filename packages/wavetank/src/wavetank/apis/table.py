@@ -185,10 +185,15 @@ def _visible(call: Call, renderer: Renderer, rows: Sequence[tuple[str, ...]]) ->
     walked = access.query_fields(session, table, [key for key in _paths(call) if "." in key])
     always = access.fields(session, "read", table, None) | walked
 
+    by_class: dict[str, frozenset[str]] = {}
+    by_row = access.fields_need_row(session, "read", table)
+
     def denied(sys_id: str, class_name: str) -> frozenset[str]:
-        return always | access.fields(
-            session, "read", table, {"sys_id": sys_id, "sys_class_name": class_name}
-        )
+        found = None if by_row else by_class.get(class_name)
+        if found is None:
+            row = {"sys_id": sys_id, "sys_class_name": class_name}
+            found = by_class[class_name] = always | access.fields(session, "read", table, row)
+        return found
 
     return renderer.render(rows, denied)
 

@@ -128,6 +128,13 @@ class Access:
         }
         return known.denied | refused
 
+    def fields_need_row(self, session: Session, operation: Operation, table: str) -> bool:
+        """Whether some field's rule, of the table or of a class below it, has a condition to ask per row."""
+        if self._off:
+            return False
+        classes = (table, *self._instance.dictionary.descendants(table))
+        return any(self._field_decisions(session, operation, each).open for each in classes)
+
     def query_fields(self, session: Session, table: str, fields: Iterable[str]) -> frozenset[str]:
         """Those of the (dot-walked) fields that the session may not use in a query or an order.
 
