@@ -106,8 +106,9 @@ def test_left_running_it_serves_its_page_and_stops_cleanly(stop, tmp_path):
     try:
         ready = json.loads(demo.stdout.readline())
         assert sorted(ready["instances"]) == ["dev", "prod", "qa"]
-        with urllib.request.urlopen(ready["url"], timeout=30) as page:
-            assert page.status == 200
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with browser.open(ready["url"], timeout=30) as page:
+            assert b"prod" in page.read()
         demo.send_signal(stop)
         _, words = demo.communicate(timeout=60)
     finally:
