@@ -39,6 +39,7 @@ link = sa.Table(
     sa.Column("problem", sa.JSON),
     sa.UniqueConstraint("sync", "sys_id"),
     sa.UniqueConstraint("sync", "peer_id"),
+    sa.Index(None, "synced_at"),
     sqlite_autoincrement=True,
 )
 
@@ -59,6 +60,7 @@ inbox = sa.Table(
     sa.UniqueConstraint("sync", "side", "event_id"),
     sa.Index(None, "link_id", "fate"),
     sa.Index(None, "sync", "fate", "fated_at"),
+    sa.Index(None, "fated_at"),
     sqlite_autoincrement=True,
 )
 

@@ -88,6 +88,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("sync", "sys_id", name=op.f("uq_link_sync_sys_id")),
         sqlite_autoincrement=True,
     )
+    with op.batch_alter_table("link", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_link_synced_at"), ["synced_at"], unique=False)
+
     op.create_table(
         "owned",
         sa.Column("instance", sa.Text(), nullable=False),
@@ -206,6 +209,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_inbox_fated_at"), ["fated_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_inbox_link_id_fate"), ["link_id", "fate"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_inbox_sync_fate_fated_at"), ["sync", "fate", "fated_at"], unique=False
