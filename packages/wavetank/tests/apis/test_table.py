@@ -409,6 +409,43 @@ def test_metadata_reads_as_clients_expect(admin: Any) -> None:
     assert [each["value"] for each in labels] == ["1", "2", "3", "6", "7", "8"]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "sysparm_limit=-1",
+        "sysparm_limit=99999999999999999999999",
+        "sysparm_limit=abc&sysparm_offset=-5",
+        "sysparm_offset=9223372036854775807",
+        "sysparm_fields=%22;drop,number%00,....,.",
+        "sysparm_query=number=%00^%FF%FE=1^ORDERBY",
+        "sysparm_query=numberLIKE%25^ORDERBYcaller_id.manager.manager.name",
+        "sysparm_display_value=&sysparm_view=&sysparm_query_category=x&sysparm_nonsense",
+        "sysparm_display_value=all&sysparm_fields=parent.parent.caller_id,caller_id.comments",
+        "caller_id=&assignment_group.manager.name=x",
+    ],
+)
+def test_odd_requests_are_answered(admin: Any, query: str) -> None:
+    assert admin.call("GET", f"incident?{query}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "table", ["sys_metadata", "sys_user_has_role", "dl_matcher", "cmdb_ci", "syslog", "sys_audit"]
+)
+@pytest.mark.parametrize("mode", ["false", "true", "all"])
+def test_every_kind_of_table_reads(admin: Any, table: str, mode: str) -> None:
+    answer = admin.call(
+        "GET", f"{table}?sysparm_limit=50&sysparm_display_value={mode}&sysparm_query=ORDERBYsys_id"
+    )
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"short_description": "\\ud800"}', b'{"impact": 1e400}', b'{"order": 1.5, "active": {}}']
+)
+def test_odd_bodies_are_answered(admin: Any, body: bytes) -> None:
+    assert admin.call("POST", "incident", content=body).status_code in {201, 400}
+
+
 # ---------------------------------------------------------------- who may
 
 

@@ -252,6 +252,16 @@ def test_long_lists_are_bound_as_one() -> None:
     assert numbers(f"numberIN{listed}") == {row["number"] for row in ROWS[:50]}
 
 
+def test_long_and_deep_queries_are_within_the_databases_bounds() -> None:
+    wanted = [row["number"] for row in ROWS[:3]]
+    many = [f"X{number}" for number in range(3000)]
+    assert numbers("^OR".join(f"number={each}" for each in [*many, *wanted])) == set(wanted)
+    assert numbers("^NQ".join(f"number={each}" for each in [*many, *wanted])) == set(wanted)
+    assert numbers("^".join(f"number!={each}" for each in many)) == {row["number"] for row in ROWS}
+    assert numbers("short_descriptionLIKE" + "x" * 60_000) == set()
+    assert numbers("parent." * 70 + "number=1") == {row["number"] for row in ROWS}
+
+
 @pytest.mark.parametrize(
     ("encoded", "expected"),
     [

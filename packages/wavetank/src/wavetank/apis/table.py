@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from wavetank.security.who import Session
 
 DEFAULT_LIMIT = 10_000
+LARGEST = 2**53
 MEGABYTE = 1_048_576
 JSON = "application/json;charset=UTF-8"
 # Tables that say no instead of showing nothing (measured on a developer instance).
@@ -72,7 +73,7 @@ class Call:
 
     def count(self, name: str, default: int) -> int:
         text = self.params.get(name, "").strip()
-        return int(text) if text.isdecimal() else default
+        return min(int(text), LARGEST) if text.isdecimal() and len(text) < 20 else default
 
     @property
     def address(self) -> str:

@@ -32,6 +32,8 @@ from wavetank.database.references import Column, Source
 __all__ = ["Compiled", "Condition", "Context", "Query", "compile", "compile_query", "parse"]
 
 ME = frozenset({"54635e965f510100a9ad2572f2b4774c", "90d1921e5f510100a9ad2572f2b477fe"})
+# SQLite refuses patterns of more than 50,000 bytes; no field holds so much.
+LONGEST_PATTERN = 12_000
 TEXT_SEARCH = "123TEXTQUERY321"
 _TEXT_FIELDS = (
     "number", "name", "short_description", "description", "close_notes", "user_name", "email", "label",
@@ -202,14 +204,14 @@ def compile_query(dictionary: Dictionary, table: str, query: Query, context: Con
                 parts.append(sql[0])
                 params += sql[1]
             if parts:
-                groups.append(parts[0] if len(parts) == 1 else f"({' OR '.join(parts)})")
-        alternatives.append(" AND ".join(groups) or "1")
+                groups.append(_joined(parts, "OR"))
+        alternatives.append(_joined(groups, "AND") or "1")
     order_sql = _order(scope, query.orders, fields, unknown)
-    matched = " OR ".join(f"({each})" for each in alternatives) or "1"
+    matched = _joined(alternatives, "OR") or "1"
     if unknown and context.unknown_field == "no_rows":
         matched, params = "0", []
     class_sql, class_params = _class_condition(scope)
-    where = " AND ".join([*class_sql, f"({matched})"]) if matched != "(1)" or not class_sql else class_sql[0]
+    where = " AND ".join([*class_sql, matched])
     return Compiled(
         scope.source.sql,
         where,
@@ -219,6 +221,16 @@ def compile_query(dictionary: Dictionary, table: str, query: Query, context: Con
         tuple(unknown),
         scope.source,
     )
+
+
+def _joined(parts: Sequence[str], word: str) -> str:
+    """Parts joined by AND or OR as a shallow tree: SQLite bounds the depth of an expression."""
+    if len(parts) == 1:
+        return parts[0]
+    if len(parts) > 100:
+        size = -(-len(parts) // 100)
+        parts = [_joined(parts[start : start + size], word) for start in range(0, len(parts), size)]
+    return f"({f' {word} '.join(parts)})" if parts else ""
 
 
 def _class_condition(scope: _Scope) -> tuple[list[str], list[Param]]:
@@ -338,6 +350,8 @@ def _like(before: str, after: str, *, negated: bool = False) -> Callable[[_Scope
     def build(scope: _Scope, column: Column, text: str) -> Sql:
         shown = scope.source.display(column) if column.field.is_reference else column
         pattern = f"{before}{_escaped(_value(scope, column, text))}{after}"
+        if len(pattern) > LONGEST_PATTERN:
+            return NEVER
         if negated:
             return f"({shown.sql} NOT LIKE ? ESCAPE '\\' AND {shown.sql} <> '')", [pattern]
         return f"{shown.sql} LIKE ? ESCAPE '\\'", [pattern]

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from wavetank.database.dictionary import Dictionary, Field
 
 
+# SQLite joins at most 64 tables.
+MOST_JOINS = 60
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A field as SQL can name it. `joined` columns may belong to a record that is not there."""
@@ -41,7 +45,7 @@ class Source:
             field = self._table.fields.get(path)
             return None if field is None else Column(f't0."{path}"', field, path, joined=False)
         steps = self._dictionary.walk(self._table.name, path)
-        if steps is None:
+        if steps is None or len(self._joins) + len(steps) > MOST_JOINS:
             return None
         alias = self._alias(path.rpartition(".")[0], steps[:-1])
         sql = f"IFNULL({alias}.\"{steps[-1].name}\", '') COLLATE NOCASE"
