@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from wavetank.database.dictionary import Dictionary, Field
 
-
 # SQLite joins at most 64 tables.
 MOST_JOINS = 60
 
