@@ -112,7 +112,9 @@ def test_left_running_it_serves_its_page_and_stops_cleanly(stop, tmp_path):
         demo.send_signal(stop)
         _, words = demo.communicate(timeout=60)
     finally:
-        demo.kill()
+        if demo.poll() is None:
+            demo.terminate()  # not kill: it has children to end
+            demo.communicate(timeout=60)
     assert demo.returncode == 0, words
     assert list(tmp_path.iterdir()) == []
     for url in [ready["url"], *ready["instances"].values()]:

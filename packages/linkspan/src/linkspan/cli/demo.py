@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from linkspan.demo.story import Say, Summary, Wishes
 
 SHOWN = 20
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the terminal was closed
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +46,8 @@ def demo(
     """Three emulated instances, an account on each, preflight, a live two-way sync and its page."""
     from linkspan.demo.story import Wishes
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in ENDINGS:
+        signal.signal(ending, _interrupt)
     per_second = rate or (35.0 if once else 1.0)
     wishes = Wishes(events=events, replay=replay, port=port, per_second=per_second, seed=seed, home=home)
     try:
@@ -155,4 +157,6 @@ def _print_json(document: dict[str, Any]) -> None:
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    for ending in ENDINGS:  # once is enough: a second one must not leave the children behind
+        signal.signal(ending, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from linkspan.core.errors import Unreachable
+from linkspan.demo.cast import gather
 from linkspan.demo.invent import invent
 from linkspan.demo.log import LogEvent, read
 from linkspan.demo.performance import Outcome, Performance, Script
-from linkspan.demo.stage import NAMES, Stage
+from linkspan.demo.stage import NAMES, SYNCED, Stage
 
 SETTLE_SECONDS = 180.0
 STREAM_SECONDS = 1800.0
@@ -124,21 +126,35 @@ def _ready(wishes: Wishes, say: Say) -> Iterator[Ready]:
     with _home(wishes) as home, Stage(home, port=wishes.port) as stage:
         say("starting three instances")
         stage.start_fleet()
-        say("applying the account on each, planning again, running preflight with sample records")
-        accounts = stage.provision()
-        checks = stage.preflight()
-        outcomes = [check["outcome"] for check in checks]
-        for check in checks:
-            if check["outcome"] == "fail":
-                say(f"preflight failed on {check['instance']}: {check['check']}: {check['causes']}")
-        say("creating the people, groups, places and choices of the log")
-        performance = Performance.prepare(
-            stage, script, per_second=wishes.per_second, desk_edits=wishes.events, seed=wishes.seed
+        with ThreadPoolExecutor(1) as crew:
+            say("creating the people, groups, places and choices of the log on prod; meanwhile")
+            cast = crew.submit(
+                gather, stage.instance(SYNCED), script.events, [one for _, one in script.edits]
+            )
+            say("applying the account on each instance, and planning again")
+            accounts = stage.provision()
+            say("running preflight with sample records")
+            outcomes = _outcomes(stage.preflight(), say)
+            say("starting the hub")
+            stage.start_hub()
+        performance = Performance(
+            stage,
+            script,
+            cast.result(),
+            per_second=wishes.per_second,
+            desk_edits=wishes.events,
+            seed=wishes.seed,
         )
-        say("starting the hub")
-        stage.start_hub()
         say(f"{len(script.edits)} edits on prod and {wishes.events} on the desk")
         yield Ready(stage, accounts, outcomes.count("pass"), outcomes.count("fail"), performance)
+
+
+def _outcomes(checks: Sequence[Mapping[str, Any]], say: Say) -> list[str]:
+    """The outcome of each check; a failed one is told with its causes."""
+    for check in checks:
+        if check["outcome"] == "fail":
+            say(f"preflight failed on {check['instance']}: {check['check']}: {check['causes']}")
+    return [check["outcome"] for check in checks]
 
 
 @contextmanager
