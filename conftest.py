@@ -27,9 +27,9 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_cluster() -> Iterator[str]:
     """URL of a PostgreSQL server that lives as long as this test process, without a database name."""
-    with needs.postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+    with needs.postgres_server() as url:
         yield url
 
 

@@ -10,9 +10,11 @@ import functools
 import importlib.util
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,22 +87,12 @@ def _unprivileged() -> list[str]:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[str]:
-    """A PostgreSQL server in ``folder`` on a free loopback port; gives ``postgresql://…:port``."""
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL server of its own on a free loopback port; gives ``postgresql://…:port``."""
     require("postgres")
     programs = postgres_programs()
     assert programs is not None
-    data, run_as = folder / "data", _unprivileged()
-    data.mkdir()
-    if run_as:
-        # pytest's folders are closed to others; the server's user must reach its own.
-        for parent in (data, *data.parents[:3]):
-            parent.chmod(parent.stat().st_mode | 0o011)
-        shutil.chown(data, "postgres", "postgres")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+    run_as = _unprivileged()
 
     def run(program: str, *arguments: str) -> None:
         done = subprocess.run(
@@ -111,12 +103,39 @@ def postgres_server(folder: Path) -> Iterator[str]:
         if done.returncode != 0:
             raise RuntimeError(f"{program} failed: {done.stdout[-2000:]}")
 
-    run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-    run("pg_ctl", "-w", "-t", "60", "-l", str(data / "log"), "-o", settings, "start")
-    try:
-        yield f"postgresql://postgres@127.0.0.1:{port}"
-    finally:
-        run("pg_ctl", "-w", "-t", "60", "-m", "immediate", "stop")
+    # Not in pytest's folders: they are closed to the user that the server runs as.
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        data = Path(folder) / "data"
+        data.mkdir()
+        if run_as:
+            Path(folder).chmod(0o711)
+            shutil.chown(data, "postgres", "postgres")
+        port = free_ports(1)
+        settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        run("pg_ctl", "-w", "-t", "60", "-l", str(data / "log"), "-o", settings, "start")
+        try:
+            yield f"postgresql://postgres@127.0.0.1:{port}"
+        finally:
+            run("pg_ctl", "-w", "-t", "60", "-m", "immediate", "stop")
+
+
+def free_ports(count: int) -> int:
+    """The first of ``count`` free loopback ports in a row, below those the system hands out by itself."""
+    for _ in range(200):
+        base = random.randrange(20_000, 32_000)
+        if all(map(_is_free, range(base, base + count))):
+            return base
+    raise RuntimeError("no free ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def new_postgres_database(cluster: str) -> str:

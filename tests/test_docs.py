@@ -12,19 +12,18 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.repository import ROOT, name, pages
 
 LIMIT_SECONDS = 150
-# The ports that pages may speak of.
+# The ports that pages may speak of; a fleet takes two in a row for each instance.
 PORTS = (8081, 8082, 8083, 8084, 8085, 8086, 8700, 8701)
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<order>file|not run here): (?P<what>.+?) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$",
@@ -76,23 +75,9 @@ def script(text: str) -> tuple[str, list[str]]:
 
 def with_free_ports(text: str) -> str:
     """The page's ports exchanged for as many free ones that follow each other in the same way."""
-    for _ in range(50):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            base = probe.getsockname()[1]
-        shift = base - PORTS[0]
-        if base < 65000 and all(_is_free(port + shift) for port in PORTS):
-            return re.sub("|".join(map(str, PORTS)), _moved(shift), text)
-    raise RuntimeError("no free ports")
-
-
-def _moved(shift: int) -> Callable[[re.Match[str]], str]:
-    return lambda port: str(int(port[0]) + shift)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+    base = needs.free_ports(len(PORTS))
+    exchanged = {str(port): str(base + number) for number, port in enumerate(PORTS)}
+    return re.sub("|".join(exchanged), lambda port: exchanged[port[0]], text)
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -90,7 +90,9 @@ def test_what_a_command_prints_is_its_own(tmp_path: Path) -> None:
 
 
 def test_make_is_quiet_on_standard_output() -> None:
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     dry = subprocess.run(
-        ["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        ["make", "-n", "demo"], cwd=ROOT, env=outside, capture_output=True, text=True, timeout=60, check=True
     )
     assert dry.stdout.strip().splitlines()[-1].startswith("exec ")
+    assert "@exec" in (ROOT / "Makefile").read_text()

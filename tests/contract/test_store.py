@@ -77,11 +77,10 @@ def test_a_reader_of_the_sequence_never_passes_an_entry_that_commits_later(datab
     for writer in writers:
         writer.start()
     seen: list[int] = []
-    while any(writer.is_alive() for writer in writers) or len(seen) < 80:
-        fresh = [entry["seq"] for entry in ledger.entries(after=seen[-1] if seen else 0)]
-        if not fresh and not any(writer.is_alive() for writer in writers):
-            break
-        seen += fresh
+    writing = True
+    while writing:
+        writing = any(writer.is_alive() for writer in writers)
+        seen += [entry["seq"] for entry in ledger.entries(after=seen[-1] if seen else 0)]
     for writer in writers:
         writer.join(30)
     assert len(seen) == len(set(seen)) == 80
