@@ -59,7 +59,9 @@ def own_token(home: Path) -> str:
 def listen(host: str, port: int) -> socket.socket:
     """A socket listening there; port 0 takes a free one. Raises ConfigError when it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's algorithm off only on sockets that say they are TCP; with it on, each
+    # answer waits some 40 ms for the client's delayed acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
