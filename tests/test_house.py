@@ -16,6 +16,7 @@ USED_BY_OTHERS = {
     "httptools": "uvicorn's parser",
     "psycopg": "SQLAlchemy's driver for postgresql:// URLs",
     "python-multipart": "FastAPI's forms",
+    "uvloop": "uvicorn's event loop",
     "tzdata": "zoneinfo's zones where the system has none",
 }
 VAGUE_NAMES = ("Manager", "Handler", "Processor", "Helper", "Service", "Utils")
