@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -124,19 +125,30 @@ def upsert(
     connection: sa.Connection, table: sa.Table, values: dict[str, Any], *, keys: tuple[str, ...]
 ) -> None:
     """Insert a row, or bring the one with the same ``keys`` to these values."""
-    statement = _insert(connection, table).values(values)
-    rest = {name: value for name, value in values.items() if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=rest))
+    connection.execute(_upsert(connection.dialect.name, table, tuple(values), keys), values)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:
     """Insert a row unless a unique rule forbids it; True if it is new."""
-    return bool(
-        connection.execute(_insert(connection, table).values(values).on_conflict_do_nothing()).rowcount
-    )
+    return bool(connection.execute(_insert_new(connection.dialect.name, table), values).rowcount)
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+# Building a statement costs more than running it: these are built once for each table and shape.
+
+
+@cache
+def _insert_new(dialect: str, table: sa.Table) -> Any:
+    return _insert(dialect, table).on_conflict_do_nothing()
+
+
+@cache
+def _upsert(dialect: str, table: sa.Table, columns: tuple[str, ...], keys: tuple[str, ...]) -> Any:
+    statement = _insert(dialect, table)
+    rest = {name: statement.excluded[name] for name in columns if name not in keys}
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=rest)
+
+
+def _insert(dialect: str, table: sa.Table) -> Any:
     from sqlalchemy.dialects import postgresql, sqlite
 
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)

@@ -32,6 +32,14 @@ class Event:
     received_at: float
 
 
+_WAITING = (
+    sa.select(inbox)
+    .where(inbox.c.link_id == sa.bindparam("link"), inbox.c.fate.is_(None))
+    .order_by(inbox.c.seq)
+)
+_SETTLE = sa.update(inbox).where(inbox.c.seq == sa.bindparam("event")).values(payload=sa.null())
+
+
 def append(
     connection: sa.Connection,
     *,
@@ -63,7 +71,6 @@ def append(
 
 def waiting(connection: sa.Connection, link_id: int) -> list[Event]:
     """The events of a link that have no fate yet, oldest first."""
-    query = sa.select(inbox).where(inbox.c.link_id == link_id, inbox.c.fate.is_(None)).order_by(inbox.c.seq)
     return [
         Event(
             seq=row.seq,
@@ -73,20 +80,16 @@ def waiting(connection: sa.Connection, link_id: int) -> list[Event]:
             payload=row.payload,
             received_at=row.received_at,
         )
-        for row in connection.execute(query)
+        for row in connection.execute(_WAITING, {"link": link_id})
     ]
 
 
 def settle(connection: sa.Connection, seqs: Iterable[int], fate: Fate, reason: str = "") -> None:
     """Give these events their fate. The payload is dropped: it has served."""
-    wanted = list(seqs)
-    if not wanted:
-        return
-    connection.execute(
-        sa.update(inbox)
-        .where(inbox.c.seq.in_(wanted))
-        .values(fate=fate, fated_at=clock.now(), reason=reason or None, payload=None)
-    )
+    now = clock.now()
+    rows = [{"event": seq, "fate": fate, "fated_at": now, "reason": reason or None} for seq in seqs]
+    if rows:
+        connection.execute(_SETTLE, rows)
 
 
 def unpark(connection: sa.Connection, link_id: int) -> None:

@@ -61,27 +61,34 @@ _COLUMNS = (
 )
 
 
+# Built once: building a statement costs more than running it.
+_BY_ID = sa.select(*_COLUMNS).where(link.c.id == sa.bindparam("wanted"))
+_BY_RECORD = sa.select(*_COLUMNS).where(
+    link.c.sync == sa.bindparam("sync"), link.c.sys_id == sa.bindparam("wanted")
+)
+_BY_PEER = sa.select(*_COLUMNS).where(
+    link.c.sync == sa.bindparam("sync"), link.c.peer_id == sa.bindparam("wanted")
+)
+_NOTES = sa.select(note.c.key, note.c.sent).where(
+    note.c.link_id == sa.bindparam("link"), note.c.side == sa.bindparam("side")
+)
+_UPDATE = sa.update(link).where(link.c.id == sa.bindparam("wanted"))
+
+
 def get(connection: sa.Connection, link_id: int) -> Link:
     """The link with this id. Raises sqlalchemy.exc.NoResultFound."""
-    return _one(connection, link.c.id == link_id) or _missing(link_id)
-
-
-def _missing(link_id: int) -> Link:
-    raise sa.exc.NoResultFound(f"no link {link_id}")
+    return _link(connection.execute(_BY_ID, {"wanted": link_id}).one())
 
 
 def by_record(connection: sa.Connection, sync: str, sys_id: str) -> Link | None:
     """The link of a record."""
-    return _one(connection, (link.c.sync == sync) & (link.c.sys_id == sys_id))
+    row = connection.execute(_BY_RECORD, {"sync": sync, "wanted": sys_id}).one_or_none()
+    return None if row is None else _link(row)
 
 
 def by_peer(connection: sa.Connection, sync: str, peer_id: str) -> Link | None:
     """The link of an incident on the far side."""
-    return _one(connection, (link.c.sync == sync) & (link.c.peer_id == peer_id))
-
-
-def _one(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> Link | None:
-    row = connection.execute(sa.select(*_COLUMNS).where(condition)).one_or_none()
+    row = connection.execute(_BY_PEER, {"sync": sync, "wanted": peer_id}).one_or_none()
     return None if row is None else _link(row)
 
 
@@ -118,7 +125,7 @@ def open_link(
 
 def change(connection: sa.Connection, link_id: int, **values: Any) -> None:
     """Set columns of a link."""
-    connection.execute(sa.update(link).where(link.c.id == link_id).values(**values))
+    connection.execute(_UPDATE, {"wanted": link_id, **values})
 
 
 def page(
@@ -149,8 +156,7 @@ def latest(connection: sa.Connection, sync: str, *, limit: int = 20) -> list[Lin
 
 def notes(connection: sa.Connection, link_id: int, side: str) -> dict[str, str]:
     """Notes of ``side`` that are on the other side too: key → sha256 of the text as written there."""
-    query = sa.select(note.c.key, note.c.sent).where((note.c.link_id == link_id) & (note.c.side == side))
-    return {row.key: row.sent for row in connection.execute(query)}
+    return {row.key: row.sent for row in connection.execute(_NOTES, {"link": link_id, "side": side})}
 
 
 def remember_note(

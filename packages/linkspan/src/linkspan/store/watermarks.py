@@ -10,6 +10,8 @@ from linkspan.core import clock
 from linkspan.store.database import upsert
 from linkspan.store.tables import watermark
 
+_LOAD = sa.select(watermark.c.value).where(watermark.c.name == sa.bindparam("wanted"))
+
 
 def load(connection: sa.Connection, name: str) -> Any:
     """The value last saved under this name, or None."""
