@@ -52,10 +52,14 @@ class PeerEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class Pulled:
-    """Events after a cursor, in order, and the cursor to go on from. Empty events: caught up."""
+    """Events after a cursor, in order, and the cursor to go on from.
+
+    Caught up when there are no events, or when the far side knows that there are no ``more``.
+    """
 
     events: Sequence[PeerEvent] = field(default_factory=tuple)
     cursor: str = ""
+    more: bool = True
 
 
 class Peer(Protocol):

@@ -37,6 +37,7 @@ class DeskPeer:
                 for event in events
             ),
             cursor=str(events[-1].seq) if events else cursor,
+            more=len(events) == limit,
         )
 
     def fetch(self, incident: str) -> PeerIncident | None:

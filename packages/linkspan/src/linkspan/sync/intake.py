@@ -164,6 +164,7 @@ class PeerIntake:
             cursor = watermarks.load(connection, self._mark) or ""
         while True:
             pulled = self._binding.peer.pull(cursor)
+            caught_up = not pulled.events or not pulled.more
             with self._binding.database.begin() as connection:
                 for event in pulled.events:
                     link_id = self._append(connection, event)
@@ -171,9 +172,9 @@ class PeerIntake:
                         touched.append(link_id)
                 if pulled.events:
                     watermarks.save(connection, self._mark, pulled.cursor)
-                else:
+                if caught_up:
                     watermarks.save(connection, f"{self._mark}:polled", {"started": started})
-            if not pulled.events:
+            if caught_up:
                 return touched
             cursor = pulled.cursor
 
