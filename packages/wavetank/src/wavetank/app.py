@@ -17,7 +17,7 @@ from wavetank.database.store import Database
 from wavetank.front import Front
 from wavetank.ids import new_sys_id
 from wavetank.instance import Instance, seal_for
-from wavetank.releases import LATEST
+from wavetank.releases import LATEST, release
 from wavetank.security import access, restriction
 
 
@@ -82,8 +82,13 @@ def _fresh_image(options: Options) -> bytes:
 def _first_properties(options: Options) -> Mapping[str, Any]:
     """What a new instance enforces and an upgraded one does not (ServiceNow docs: Basic authentication)."""
     new = "true" if options.zboot else "false"
+    build = release(options.release).build
     return {
         "instance_name": options.name,
+        "glide.buildtag": build,
+        "glide.buildtag.last": build,
+        "glide.buildname": options.release.capitalize(),
+        "glide.war": f"{build}.zip",
         restriction.ACTIVE: "true",
         restriction.ENFORCE: new,
         oauth.ACTIVE: "true",

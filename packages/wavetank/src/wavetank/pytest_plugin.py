@@ -7,6 +7,7 @@ instances as fresh as new. Only the standard library is imported here: pytest lo
 import json
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -90,7 +91,8 @@ class _Running:
 
     def __init__(self, config: pytest.Config, arguments: list[str], expected: int) -> None:
         # The certificate authority is kept between runs: making one costs most of a start.
-        tls = config.cache.mkdir("wavetank-tls") if config.cache else Path(".wavetank-tls")
+        cache = getattr(config, "cache", None)  # absent with -p no:cacheprovider
+        tls = cache.mkdir("wavetank-tls") if cache else Path(tempfile.mkdtemp(prefix="wavetank-tls-"))
         self._line = [sys.executable, "-m", "wavetank", *arguments, "--tls-dir", str(tls)]
         self._expected = expected
 

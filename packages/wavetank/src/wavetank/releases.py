@@ -14,6 +14,8 @@ class Release:
     # The wording of the 401 changed at some point; both are seen in the field (measured on
     # developer instances). Which release brought it is not known, so the newest says it the new way.
     unauthenticated: str
+    # The form of the build tag is documented by example; the dates in it are invented.
+    build: str
     # An access control with no role, condition, attribute or script denies from Xanadu on
     # (ServiceNow docs: exploring-access-control-list).
     empty_acl_denies: bool
@@ -26,5 +28,6 @@ def release(name: str) -> Release:
     return Release(
         name=name,
         unauthenticated="User is not authenticated" if name == LATEST else "User Not Authenticated",
+        build=f"glide-{name}-07-01-2025__patch2-09-10-2025",
         empty_acl_denies=ORDER.index(name) >= ORDER.index("xanadu"),
     )

@@ -3,6 +3,7 @@
 import pytest
 
 from wavetank import packs
+from wavetank.app import Options, create
 from wavetank.database.store import Database
 from wavetank.security import roles
 
@@ -78,3 +79,10 @@ def test_the_demo_incidents_are_sound(make_database: object) -> None:
 def test_an_unknown_pack_is_refused(database: Database) -> None:
     with pytest.raises(ValueError, match="no pack"):
         packs.load(database, "nope")
+
+
+@pytest.mark.parametrize("name", ["zurich", "australia"])
+def test_the_build_tag_names_the_release(name: str) -> None:
+    made, _ = create(Options(release=name))
+    assert made.property("glide.buildtag", "").startswith(f"glide-{name}-")
+    assert made.property("glide.buildname", "") == name.capitalize()

@@ -76,7 +76,7 @@ class Stage:
 
         Raises Unreachable, or ConfigError when wavetank is not installed.
         """
-        command = [_wavetank(), "fleet", "--names", ",".join(NAMES), "--base-port", "0"]
+        command = [_wavetank(), "fleet", "--names", ",".join(NAMES), "--base-port", "0", "--pack", "demo"]
         command += ["--tls-dir", str(self.home / "tls")]
         self._fleet = _Child(command, self._environment, self.home / "fleet.log")
         while (line := self._next_line(self._fleet, "the fleet"))["event"] != "fleet-ready":

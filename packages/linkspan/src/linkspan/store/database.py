@@ -21,6 +21,7 @@ from sqlalchemy import event
 
 from linkspan.core.errors import ConfigError
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MILLISECONDS = 30_000
 APPEND_LOCK = 0x6C696E6B  # any fixed number, the same for every process of one store
 
@@ -50,15 +51,23 @@ class Database:
         return self._engine
 
     def migrate(self) -> None:
-        """Bring the schema to this release."""
+        """Bring the schema to this release. Cheap when it is there already."""
+        if self._revision() == newest_revision():
+            return
         from alembic import command
         from alembic.config import Config
 
         config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.set_main_option("script_location", str(MIGRATIONS))
         with self.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def _revision(self) -> str | None:
+        with self.read() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -79,6 +88,11 @@ class Database:
     def close(self) -> None:
         """Give back every connection."""
         self._engine.dispose()
+
+
+def newest_revision() -> str:
+    """The revision of the newest migration; each file's name begins with its own."""
+    return max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def make_engine(url: str) -> sa.Engine:
@@ -130,7 +144,10 @@ def upsert(
 
 def insert_new(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:
     """Insert a row unless a unique rule forbids it; True if it is new."""
-    return bool(connection.execute(_insert_new(connection.dialect.name, table), values).rowcount)
+    # Without the option the count is lost on PostgreSQL (-1), as it is for any insert.
+    counted = {"preserve_rowcount": True}
+    done = connection.execute(_insert_new(connection.dialect.name, table), values, execution_options=counted)
+    return done.rowcount > 0
 
 
 # Building a statement costs more than running it: these are built once for each table and shape.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from wavetank.database.dictionary import Table
@@ -40,8 +41,9 @@ class Change:
     def user_name(self) -> str:
         return self.who.user_name if self.who else "system"
 
-    @property
+    @cached_property
     def now(self) -> str:
+        """The moment of this write: every stamp it leaves says the same."""
         return self.instance.clock.text()
 
     def before(self, name: str) -> str:

@@ -153,7 +153,8 @@ def update(
         if not changed and not change.journals and instance.settings.get("no_op_update") == "ignored":
             return row
         _check_unique(change, changed)
-        stored = instance.database.update(known.name, previous["sys_id"], changed, by=change.user_name)
+        stamped = {"sys_updated_on": change.now, **changed}
+        stored = instance.database.update(known.name, previous["sys_id"], stamped, by=change.user_name)
         _trail(change, stored)
         change.row = stored
         _run(change, "after")
@@ -262,6 +263,7 @@ def _stored_insert(change: Change) -> Row:
     for name in system:
         if name not in change.given:
             row.pop(name, None)
+    row = {"sys_created_on": change.now, "sys_updated_on": change.now, **row}
     try:
         stored = change.instance.database.insert(change.table.name, row, by=change.user_name)
     except sqlite3.IntegrityError as error:

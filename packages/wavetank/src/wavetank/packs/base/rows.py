@@ -74,10 +74,6 @@ _SECURITY_OPERATIONS = {
 }
 _PROPERTIES = {
     "instance_name": "dev",
-    "glide.buildtag": "glide-australia-02-11-2026__patch3-05-27-2026",
-    "glide.buildtag.last": "glide-australia-02-11-2026__patch3-05-27-2026",
-    "glide.buildname": "Australia",
-    "glide.war": "glide-australia-02-11-2026__patch3-05-27-2026.zip",
     "glide.sys.default.tz": "US/Pacific",
     "glide.sys.date_format": "yyyy-MM-dd",
     "glide.sys.time_format": "HH:mm:ss",
