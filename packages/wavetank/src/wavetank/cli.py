@@ -35,7 +35,6 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--tls-port", type=int, help="https as well; 0 is a free port")
     serve.add_argument("--name", default="dev", help="the instance's name (default %(default)s)")
     serve.add_argument("--store", type=Path, metavar="FILE", help="keep the rows in a file")
-    serve.add_argument("--with-parent", action="store_true", help="end when standard input closes")
     _common(serve)
     serve.set_defaults(run=_serve)
 
@@ -67,6 +66,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--zboot", action="store_true", help="as a new instance: Basic restriction enforced")
     parser.add_argument("--no-control", action="store_true", help="without the control surface under /-/")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input closes")
 
 
 def _serve(given: argparse.Namespace) -> int:
@@ -102,7 +102,7 @@ def _fleet(given: argparse.Namespace) -> int:
     arguments += ["--pack", given.pack] if given.pack else []
     arguments += ["--zboot"] if given.zboot else []
     arguments += ["--no-control"] if given.no_control else []
-    return fleet.run(names, given.base_port, arguments, directory, _say)
+    return fleet.run(names, given.base_port, arguments, directory, _say, with_parent=given.with_parent)
 
 
 def _fidelity(given: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wavetank import tls
+from wavetank.parent import until_parent_ends
 
 PATIENCE = 60.0
 GRACE = 8.0
@@ -37,15 +38,26 @@ def commands(names: Sequence[str], base_port: int, arguments: Sequence[str]) -> 
     return lines
 
 
-def run(names: Sequence[str], base_port: int, arguments: Sequence[str], tls_directory: Any, say: Say) -> int:
+def run(
+    names: Sequence[str],
+    base_port: int,
+    arguments: Sequence[str],
+    tls_directory: Any,
+    say: Say,
+    *,
+    with_parent: bool = False,
+) -> int:
     """Runs the fleet until a signal or until a child ends; answers the exit status.
 
-    Says each child's ready line as it comes, then {"event": "fleet-ready"}.
+    With a parent, the end of standard input ends it too. Says each child's ready line as it comes, then
+    {"event": "fleet-ready"}.
     """
     tls.certificates(tls_directory)  # once, here: the children then only read them
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    if with_parent:
+        threading.Thread(target=until_parent_ends, args=(stopping.set,), daemon=True).start()
     children = [
         _Child(line[line.index("--name") + 1], _start(line)) for line in commands(names, base_port, arguments)
     ]

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import uvicorn
 from wavetank import app, tls
 from wavetank.front import Front
 from wavetank.instance import Instance
+from wavetank.parent import until_parent_ends
 from wavetank.security import restriction
 from wavetank.transport import Protocol
 
@@ -130,15 +130,8 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: serving.stop())
     if with_parent:
-        threading.Thread(target=_until_parent_ends, args=(serving.stop,), daemon=True).start()
+        threading.Thread(target=until_parent_ends, args=(serving.stop,), daemon=True).start()
     asyncio.run(serving.serve(lambda: say(serving.ready)))
-
-
-def _until_parent_ends(stop: Callable[[], None]) -> None:
-    """Reads standard input to its end: it closes when the parent is gone, however it went."""
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-    stop()
 
 
 def _config(front: Front, context: ssl.SSLContext | None) -> uvicorn.Config:

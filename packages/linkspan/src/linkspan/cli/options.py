@@ -17,5 +17,5 @@ OnInstance = Annotated[
     list[str] | None,
     typer.Option("--instance", metavar="NAME", help="Only this instance (may be repeated)."),
 ]
-Account = Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Only this account.")]
+Account = Annotated[str | None, typer.Argument(metavar="ACCOUNT", help="Only this account.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

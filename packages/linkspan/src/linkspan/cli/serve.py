@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import sys
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from linkspan.cli.options import DEFAULT_CONFIG, ConfigFile
 from linkspan.cli.output import answering
 
 if TYPE_CHECKING:
-    import typer
-
     from linkspan.flows.wiring import Wiring
 
 
@@ -21,20 +24,32 @@ def register(app: typer.Typer) -> None:
     app.command()(serve)
 
 
-def serve(config: ConfigFile = DEFAULT_CONFIG) -> None:
+def serve(
+    config: ConfigFile = DEFAULT_CONFIG,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", help="End when standard input closes.")
+    ] = False,
+) -> None:
     """Run the hub: API, pages and syncs, until it is stopped.
 
     Prints one line of JSON when it is ready: {"event": "ready", "url", "pid"}.
     """
     from linkspan.flows.wiring import Wiring
 
+    if with_parent:
+        threading.Thread(target=_until_parent_ends, daemon=True).start()
     with answering("serve", as_json=False), Wiring.open(config) as wiring:
         _serve(wiring)
 
 
-def _serve(wiring: Wiring) -> None:
-    import os
+def _until_parent_ends() -> None:
+    """Read standard input to its end, which comes when the parent is gone, however it went; then stop."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
+
+def _serve(wiring: Wiring) -> None:
     from linkspan.api import Access, create_app, server
     from linkspan.flows.hub import open_hub
     from linkspan.flows.pulse import Pulse

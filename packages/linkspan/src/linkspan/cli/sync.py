@@ -9,7 +9,7 @@ import typer
 from linkspan.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
 from linkspan.cli.output import Reply, answering
 
-Name = Annotated[str | None, typer.Argument(metavar="[SYNC]", help="Only this sync.")]
+Name = Annotated[str | None, typer.Argument(metavar="SYNC", help="Only this sync.")]
 
 
 def register(app: typer.Typer) -> None:

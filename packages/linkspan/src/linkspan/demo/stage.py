@@ -77,7 +77,7 @@ class Stage:
         Raises Unreachable, or ConfigError when wavetank is not installed.
         """
         command = [_wavetank(), "fleet", "--names", ",".join(NAMES), "--base-port", "0", "--pack", "demo"]
-        command += ["--tls-dir", str(self.home / "tls")]
+        command += ["--with-parent", "--tls-dir", str(self.home / "tls")]
         self._fleet = _Child(command, self._environment, self.home / "fleet.log")
         while (line := self._next_line(self._fleet, "the fleet"))["event"] != "fleet-ready":
             if line["event"] == "ready":
@@ -130,7 +130,7 @@ class Stage:
 
     def start_hub(self) -> None:
         """Start the hub and wait until it is ready. Raises Unreachable."""
-        command = [*_linkspan(), "serve", "--config", str(self.config)]
+        command = [*_linkspan(), "serve", "--with-parent", "--config", str(self.config)]
         self._hub = _Child(command, self._environment, self.home / "hub.log")
         while self._next_line(self._hub, "the hub")["event"] != "ready":
             pass
@@ -218,7 +218,7 @@ class _Child:
                 cwd=log.parent,
                 stdout=subprocess.PIPE,
                 stderr=words,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # never written to: it closes when we are gone, and the child ends
                 text=True,
                 start_new_session=True,
             )
@@ -293,7 +293,12 @@ def _wavetank() -> str:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A free port that stays free until the hub takes it: below those the system gives out by itself."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

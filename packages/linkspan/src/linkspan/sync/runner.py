@@ -48,14 +48,22 @@ class Runner:
         self._wakes = Wakes(home, self._drain)
         self._stopping = threading.Event()
         self._nudges = {line.name: threading.Event() for line in lines}
+        self._looked = {line.name: threading.Event() for line in lines}
         self._threads: list[threading.Thread] = []
 
-    def start(self) -> None:
-        """Begin: engine first, so that what an earlier process left is taken up."""
+    def start(self, *, wait: float = 5) -> None:
+        """Begin: engine first, so that what an earlier process left is taken up.
+
+        Returns when every sync has polled its instance once or failed to, after ``wait`` seconds at
+        most: what is opened on an instance from then on is news, not history.
+        """
+        until = time.monotonic() + wait
         self._wakes.start()
         self._spawn("sweeper", self._sweep)
         for line in self._lines:
             self._spawn(line.name, self._open, line)
+        for looked in self._looked.values():
+            looked.wait(max(until - time.monotonic(), 0))
 
     def nudge(self, sync: str) -> None:
         """The far side has news: look now instead of at the next poll."""
@@ -89,6 +97,7 @@ class Runner:
         while not bound and not self._stopping.is_set():
             wait = opening.run(lambda: bound.append(line.bind()))
             if not bound:
+                self._looked[line.name].set()
                 self._stopping.wait(wait)
         if self._stopping.is_set():
             return
@@ -111,7 +120,10 @@ class Runner:
         while not self._stopping.is_set():
             if nudge is not self._stopping:
                 nudge.clear()
-            nudge.wait(polling.run(once))
+            wait = polling.run(once)
+            if side == "instance":
+                self._looked[binding.name].set()
+            nudge.wait(wait)
 
     def _sweep(self) -> None:
         """Wake what a lost wake left behind: enqueueing is not part of the inbox's transaction."""
