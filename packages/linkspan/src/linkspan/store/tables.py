@@ -140,6 +140,65 @@ ledger = sa.Table(
     sa.Column("action", sa.Text, nullable=False),
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
+    sa.Column("previous", sa.Text, nullable=False, server_default="", comment="hash of the entry before"),
+    sa.Column(
+        "hash", sa.Text, nullable=False, server_default="", comment="sha256 of this entry and previous"
+    ),
+    sqlite_autoincrement=True,
+)
+
+request = sa.Table(
+    "request",
+    metadata,
+    sa.Column("id", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False, comment="create or another change that needs approval"),
+    sa.Column("requester", sa.Text, nullable=False),
+    sa.Column("manager", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("instance", sa.Text, nullable=False, comment="where the approval is kept"),
+    sa.Column(
+        "records", sa.JSON, nullable=False, comment="table -> sys_id and number of the platform's records"
+    ),
+    sa.Column(
+        "state", sa.Text, nullable=False, comment="requested, approved, rejected, expired or fulfilled"
+    ),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("opened_at", sa.Float, nullable=False),
+    sa.Column("expires_at", sa.Float, nullable=False),
+    sa.Column("decided_at", sa.Float),
+    sa.Column("fulfilled_at", sa.Float),
+    sa.Index(None, "state"),
+    sqlite_autoincrement=True,
+)
+
+scan_run = sa.Table(
+    "scan_run",
+    metadata,
+    sa.Column("id", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("suites", sa.JSON, nullable=False),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float),
+    sa.Column("counts", sa.JSON, comment="what the run says of itself; null while it runs"),
+    sqlite_autoincrement=True,
+)
+
+scan_finding = sa.Table(
+    "scan_finding",
+    metadata,
+    sa.Column("id", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("run_id", Sequence, sa.ForeignKey("scan_run.id"), nullable=False),
+    sa.Column("instance", sa.Text, nullable=False),
+    sa.Column("definition", sa.Text, nullable=False),
+    sa.Column("level", sa.Text, nullable=False),
+    sa.Column("category", sa.Text, nullable=False),
+    sa.Column("table_name", sa.Text, nullable=False, server_default=""),
+    sa.Column("sys_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("display", sa.Text, nullable=False, server_default=""),
+    sa.Column("detail", sa.JSON, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False, comment="the same problem found again has the same"),
+    sa.UniqueConstraint("run_id", "fingerprint"),
+    sa.Index(None, "run_id", "instance", "definition"),
     sqlite_autoincrement=True,
 )
 
