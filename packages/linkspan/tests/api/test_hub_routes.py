@@ -1,5 +1,6 @@
 import asyncio
 import json
+from dataclasses import replace
 
 import sqlalchemy as sa
 from starlette.testclient import TestClient
@@ -162,3 +163,19 @@ def test_live_sends_the_status_at_once(hub: Hub) -> None:
     text = sent[0].decode()
     assert text.startswith("event: status\ndata: ")
     assert json.loads(text.split("data: ")[1])["syncs"]["desk"]["links"] == 2
+
+
+def test_the_status_carries_the_budget_of_the_syncs_instance(client: TestClient, hub: Hub) -> None:
+    def budget() -> object:
+        return client.get("/api/sync/status").json()["syncs"]["desk"]["budget"]
+
+    assert budget() == {"requests_per_minute": None}
+    hub.config.instances["prod"] = replace(hub.config.instances["prod"], requests_per_minute=120)  # type: ignore[index]
+    assert budget() == {"requests_per_minute": 120}
+
+
+def test_the_status_goes_by_the_syncs_own_interval(hub: Hub) -> None:
+    asked: list[float] = []
+    hub.config.syncs["desk"] = replace(hub.config.syncs["desk"], poll_seconds=120)  # type: ignore[index]
+    replace(hub, status_of=lambda _database, _sync, poll: {"poll": asked.append(poll)}).status()
+    assert asked == [120]

@@ -128,3 +128,17 @@ def test_secrets_are_kept_and_listed_without_their_values(capsys, monkeypatch):
         {"name": "store:dev/responder/basic", "state": "pending"},
         {"name": "store:pager", "state": "confirmed"},
     ]
+
+
+def test_sync_status_works_before_anything_else_and_names_the_budget(house, capsys):
+    sync = "sync:\n  desk: {peer: desk, instance: dev, account: responder}\n"
+    (house / "linkspan.yaml").write_text(CONFIG + sync)
+    desk = answer(capsys, "sync", "status")["result"]["syncs"]["desk"]
+    assert (desk["state"], desk["quiet"], desk["links"]) == ("stopped", False, 0)
+    assert desk["budget"] == {"requests_per_minute": None}
+    limited = CONFIG.replace(
+        "environment: development", "environment: development\n    requests_per_minute: 90"
+    )
+    (house / "linkspan.yaml").write_text(limited + sync)
+    desk = answer(capsys, "sync", "status")["result"]["syncs"]["desk"]
+    assert desk["budget"] == {"requests_per_minute": 90}

@@ -26,7 +26,13 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
         syncs={"desk": SyncConfig(name="desk", peer="desk", instance="prod", account="responder")},
     )
     database = Database.open(tmp_path)
-    yield Hub(config=config, home=tmp_path, database=database, desk=Desk(database), status_of=status)
+    yield Hub(
+        config=config,
+        home=tmp_path,
+        database=database,
+        desk=Desk(database),
+        status_of=lambda database, sync, poll: status(database, sync, poll_seconds=poll),
+    )
     database.close()
 
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from linkspan.config.values import Config
 from linkspan.core import clock
 from linkspan.desk import Desk, Event
+from linkspan.flows.watch import budget
 from linkspan.store import Database
 from linkspan.store.reports import Reports
 from linkspan.store.tables import desk_event, inbox, link, report
@@ -42,13 +43,14 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Hub:
-    """One home's hub. ``status_of`` tells the state of one sync (see ``sync status``)."""
+    """One home's hub. ``status_of`` tells the state of one sync (see ``sync status``) by its name and
+    the seconds between its polls."""
 
     config: Config
     home: Path
     database: Database
     desk: Desk
-    status_of: Callable[[Database, str], Document]
+    status_of: Callable[[Database, str, float], Document]
     runner: Runner | None = None
     started_at: float = field(default_factory=clock.now)
 
@@ -81,7 +83,8 @@ class Hub:
                     "instance": sync.instance,
                     "account": sync.account,
                     "poll_s": sync.poll_seconds,
-                    **self.status_of(self.database, name),
+                    **self.status_of(self.database, name, sync.poll_seconds),
+                    "budget": budget(self.config, sync),
                 }
                 for name, sync in self.config.syncs.items()
             }
@@ -218,7 +221,7 @@ def open_hub(wiring: Wiring, url: str) -> Hub:
         home=wiring.home,
         database=wiring.database,
         desk=desk,
-        status_of=status,
+        status_of=lambda database, sync, poll: status(database, sync, poll_seconds=poll),
         runner=open_runner(wiring, desk, url),
     )
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from linkspan.config.values import Config, SyncConfig
 from linkspan.core import clock
 from linkspan.core.errors import ConfigError
 from linkspan.flows.wiring import Wiring
@@ -21,11 +22,19 @@ def syncs_status(wiring: Wiring, name: str | None = None) -> Document:
     """``{"syncs": {NAME: …}}`` of one sync or all. Raises ConfigError for an unknown name."""
     return {
         "syncs": {
-            sync.name: status(wiring.database, sync.name, poll_seconds=sync.poll_seconds)
+            sync.name: {
+                **status(wiring.database, sync.name, poll_seconds=sync.poll_seconds),
+                "budget": budget(wiring.config, sync),
+            }
             for sync in wiring.config.syncs.values()
             if sync.name in _names(wiring, name)
         }
     }
+
+
+def budget(config: Config, sync: SyncConfig) -> Document:
+    """What linkspan allows itself on the instance of a sync: ``{requests_per_minute}``, None for no limit."""
+    return {"requests_per_minute": config.instances[sync.instance].requests_per_minute or None}
 
 
 def wait_quiet(
