@@ -8,7 +8,10 @@ import textwrap
 import threading
 import time
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from linkspan.engine import Wakes
 
@@ -46,6 +49,49 @@ def test_every_key_is_drained_and_never_twice_at_once(tmp_path: Path) -> None:
         wakes.wake("key/1")
         until(lambda: done["key/1"] > before)
         assert overlaps == []
+    finally:
+        wakes.stop()
+
+
+def test_a_wake_that_could_not_be_queued_is_not_taken_for_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dbos import DBOS
+
+    done: list[str] = []
+    wakes = Wakes(tmp_path, done.append)
+    wakes.start()
+    try:
+        with monkeypatch.context() as broken:
+            broken.setattr(DBOS, "enqueue_workflow", _full_disk)
+            with pytest.raises(OSError, match="full"):
+                wakes.wake("a/1")
+        wakes.wake("a/1")
+        until(lambda: done == ["a/1"])
+    finally:
+        wakes.stop()
+
+
+def _full_disk(*_: object) -> None:
+    raise OSError("the disk is full")
+
+
+def test_everything_finished_is_forgotten_however_much_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dbos import DBOS
+
+    monkeypatch.setattr("linkspan.engine.wakes.KEEP_FINISHED", timedelta(seconds=-5))
+    monkeypatch.setattr("linkspan.engine.wakes.FORGET_AT_ONCE", 2)
+    done: list[str] = []
+    wakes = Wakes(tmp_path, done.append)
+    wakes.start()
+    try:
+        for number in range(5):
+            wakes.wake(f"a/{number}")
+        until(lambda: len(done) == 5)
+        until(lambda: len(DBOS.list_workflows(status="SUCCESS")) == 5)
+        assert wakes.forget_finished() == 5
     finally:
         wakes.stop()
 

@@ -25,6 +25,7 @@ APPLICATION_VERSION = "1"  # work of another version is not picked up: raise onl
 POLL_SECONDS = 0.1
 WORKERS = 4
 KEEP_FINISHED = timedelta(minutes=10)
+FORGET_AT_ONCE = 1000
 
 Drain = Callable[[str], None]
 
@@ -81,8 +82,14 @@ class Wakes:
             self._waiting.add(key)
             self._counter += 1
             wake_id = f"{key}/{self._started}/{self._counter}"
-        with SetWorkflowID(wake_id), SetEnqueueOptions(queue_partition_key=key):
-            DBOS.enqueue_workflow(QUEUE, self._workflow, key)
+        try:
+            with SetWorkflowID(wake_id), SetEnqueueOptions(queue_partition_key=key):
+                DBOS.enqueue_workflow(QUEUE, self._workflow, key)
+        except BaseException:
+            # It does not wait after all: left in the set, the key could never be woken again.
+            with self._lock:
+                self._waiting.discard(key)
+            raise
 
     def _run(self, key: str) -> None:
         # Forgotten before the drain reads, so that an event committed meanwhile brings a new wake.
@@ -95,16 +102,20 @@ class Wakes:
         from dbos import DBOS
 
         before = (datetime.now(UTC) - KEEP_FINISHED).isoformat()
-        finished = DBOS.list_workflows(
-            status=["SUCCESS", "ERROR", "CANCELLED"],
-            completed_before=before,
-            load_input=False,
-            load_output=False,
-            limit=1000,
-        )
-        if finished:
-            DBOS.delete_workflows([workflow.workflow_id for workflow in finished])
-        return len(finished)
+        forgotten = 0
+        while True:
+            finished = DBOS.list_workflows(
+                status=["SUCCESS", "ERROR", "CANCELLED"],
+                completed_before=before,
+                load_input=False,
+                load_output=False,
+                limit=FORGET_AT_ONCE,
+            )
+            if finished:
+                DBOS.delete_workflows([workflow.workflow_id for workflow in finished])
+            forgotten += len(finished)
+            if len(finished) < FORGET_AT_ONCE:
+                return forgotten
 
     def stop(self, *, timeout: float = 5) -> None:
         """Finish what runs (bounded by ``timeout`` seconds) and let go of the database."""
