@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from linkspan.store import links
 from tests.contract.sea import Sea
 
 FATES = ("applied", "coalesced", "echo", "filtered", "parked", "dead", "pending")
@@ -141,6 +142,38 @@ def test_a_lost_answer_makes_no_second_record_or_note(wavetank: Any, sea: Sea, d
     (record,) = sea.records()
     assert sea.notes_of(record["sys_id"]) == ["Alice via the desk: ok"] * 2
     assert sea.ledger()["pending"] == 0
+
+
+def problem_of(sea: Sea, incident: Any) -> Any:
+    with sea.database.read() as connection:
+        found = links.by_peer(connection, sea.sync, incident.id)
+    assert found is not None
+    return found.problem
+
+
+def test_a_bug_in_a_drain_is_told_and_the_events_wait(sea: Sea, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = declare(sea, "Checkout fails")
+    with monkeypatch.context() as broken:
+        broken.setattr("linkspan.sync.settle.merge", lambda *_, **__: {}["nothing"])
+        for _ in range(2):
+            sea.turn()
+            sea.shift += 61
+    assert problem_of(sea, made)["code"] == "bug"
+    assert sea.ledger()["pending"] > 0
+    sea.rest()
+    assert problem_of(sea, made) is None
+    assert len(sea.records()) == 1
+
+
+def test_an_incident_without_a_short_description_can_be_named_on_the_desk(sea: Sea) -> None:
+    opened = open_incident(sea, short_description="", caller_id=sea.binding.account)
+    sea.rest()
+    (incident,) = sea.desk.incidents().rows
+    assert incident.name == opened["number"]
+    sea.desk.edit(incident.id, {"name": "Mail is slow"})
+    sea.rest()
+    (record,) = sea.records()
+    assert record["short_description"] == "Mail is slow"
 
 
 def story(sea: Sea) -> None:

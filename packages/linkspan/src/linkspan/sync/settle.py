@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+import structlog
 
 from linkspan.core import clock
 from linkspan.core.errors import (
@@ -39,6 +40,8 @@ LAST_RETRY_SECONDS = 60.0
 
 Record = Mapping[str, str]
 T = TypeVar("T")
+
+log = structlog.get_logger("linkspan.sync")
 
 
 class Gone(LinkspanError):
@@ -101,6 +104,11 @@ class Settler:
                 self._postpone(link, error)
             else:
                 self._park(link, events, error)
+        except Exception as error:
+            # Raised further it would end in the engine's log, and the sweeper would be back in a second.
+            log.exception("bug", sync=self._binding.name, link=link_id)
+            bug = LinkspanError(repr(error), code="bug", where=link.number, fix="report it with the log")
+            self._postpone(link, bug)
 
     # --- the story
 
@@ -354,7 +362,7 @@ class Settler:
             "not_before": 0,
             "problem": None,
         }
-        if record is not None and "number" in record:
+        if record is not None:
             changed |= {"sys_id": record["sys_id"], "number": record["number"]}
         if peer is not None:
             changed |= {"peer_id": peer.id, "peer_reference": peer.reference}
@@ -421,7 +429,8 @@ def _start(link: Link, events: Sequence[Event]) -> _Work:
     record_mod = int(saved.get("record_mod", -1))
     record: Record | None = None
     if "record" in saved:
-        record = {**saved["record"], "sys_id": link.sys_id or "", "sys_mod_count": str(record_mod)}
+        known = {"sys_id": link.sys_id or "", "number": link.number, "sys_mod_count": str(record_mod)}
+        record = {**saved["record"], **known}
     read = [e for e in events if e.side == "instance" and e.payload is not None and e.version > record_mod]
     if read:
         newest = max(read, key=lambda event: event.version)
