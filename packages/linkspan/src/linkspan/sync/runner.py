@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 import structlog
 
 from linkspan.core import clock
@@ -161,6 +162,7 @@ class _Round:
         self._side = side
         self._every = every
         self._failures = 0
+        self._cleared = False  # an earlier process may have died in trouble
 
     def run(self, work: Callable[[], object]) -> float:
         """Do it once; the seconds to wait before the next time."""
@@ -182,16 +184,23 @@ class _Round:
             fix = "report it with the log"
             self._tell({"code": "bug", "where": self._sync, "cause": repr(error), "fix": fix})
             return self._backoff()
-        if self._failures:
-            self._failures = 0
-            self._tell(None)
+        self._failures = 0
+        if not self._cleared:
+            self._cleared = self._tell(None)
         return self._every
 
     def _backoff(self) -> float:
         self._failures = min(self._failures + 1, 20)
         return min(max(self._every, 0.5) * 2.0**self._failures, LONGEST_BACKOFF)
 
-    def _tell(self, problem: dict[str, str] | None) -> None:
-        with self._database.begin() as connection:
-            name = f"sync:{self._sync}:{self._side}:trouble"
-            watermarks.save(connection, name, {"problem": problem, "at": clock.now()})
+    def _tell(self, problem: dict[str, str] | None) -> bool:
+        """Keep the trouble, None when it is over; False when the store itself is the trouble."""
+        self._cleared = False
+        name = f"sync:{self._sync}:{self._side}:trouble"
+        try:
+            with self._database.begin() as connection:
+                watermarks.save(connection, name, {"problem": problem, "at": clock.now()})
+        except sa.exc.SQLAlchemyError:
+            log.exception("the store does not answer", sync=self._sync, side=self._side)
+            return False
+        return True
