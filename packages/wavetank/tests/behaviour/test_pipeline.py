@@ -224,7 +224,7 @@ def test_writing_through_the_parent_class_runs_the_childs_rules(
 
 @pytest.mark.claim("rules-as-rows")
 def test_a_built_in_rule_is_a_row_that_switches_it_off(instance: Instance, make: Make, change: Make) -> None:
-    for rule in BUILT_IN:
+    for rule in (each for each in BUILT_IN if not each.pack):
         row = instance.database.get("sys_script", rule.sys_id)
         assert row is not None
         assert (row["name"], row["collection"], row["order"]) == (rule.name, rule.collection, str(rule.order))

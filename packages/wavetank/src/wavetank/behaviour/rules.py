@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wavetank.behaviour import identity, incident, task
+from wavetank.behaviour import identity, incident, scan_engine, task
 from wavetank.behaviour.change import Change
 from wavetank.database.shipped import sys_id_for
-from wavetank.security import clients
+from wavetank.security import clients, sessions
 
 INSERT = frozenset({"insert"})
 UPDATE = frozenset({"update"})
@@ -31,6 +31,7 @@ class Rule:
     says: str
     when: str = "before"
     on: frozenset[str] = field(default=WRITE)
+    pack: str = ""  # the pack that brings it; "" is the base pack
 
     @property
     def sys_id(self) -> str:
@@ -61,6 +62,7 @@ def _text(flag: bool) -> str:
 BUILT_IN: tuple[Rule, ...] = (
     Rule("Calculate user name", "sys_user", 10, identity.full_name, "name = first name + last name"),
     Rule("Identity type sets web service access", "sys_user", 20, identity.machine, "machine ticks, human unticks"),
+    Rule("Log out locked users", "sys_user", 900, sessions.log_out_locked, "locking ends the user's sessions", "after", UPDATE),
     Rule("Register OAuth client", "oauth_entity", 50, clients.register, "makes a client id and secret", on=INSERT),
     *(
         Rule("Inherited roles", table, 900, identity.inherited_roles, "brings inherited roles in line", "after", ALL)
@@ -85,4 +87,5 @@ BUILT_IN: tuple[Rule, ...] = (
     Rule("Reopened", "incident", 85, incident.reopened, "counts and stamps a reopening", on=UPDATE),
     Rule("Clear hold reason", "incident", 87, incident.hold_reason, "only On Hold has a reason", on=UPDATE),
     Rule("Count child incidents", "incident", 200, incident.children, "child_incidents of the parent", "after", ALL),
+    Rule("One production instance", scan_engine.TABLE, 100, scan_engine.one_production, "without exactly one, no connection stands", "after", ALL, "scan_engine"),
 )  # fmt: skip

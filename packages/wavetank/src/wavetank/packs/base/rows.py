@@ -15,6 +15,7 @@ from wavetank.packs.base.people import role_id, user_id
 from wavetank.packs.base.tables import definitions
 from wavetank.security.passwords import hash_password
 
+HERE = "wavetank.packs.base"
 # When the product's own records were made: long before anything a test does.
 SHIPPED = "2024-03-04 08:00:00"
 _STAMPS = {
@@ -117,10 +118,10 @@ Rows = Iterator[dict[str, str]]
 
 def load(database: Database) -> None:
     """Create the tables and write the base pack's rows."""
-    database.create_tables(definitions())
+    database.create_tables(definitions(HERE))
     for table, rows in (
         ("sys_glide_object", _glide_objects()),
-        ("sys_choice", _choices()),
+        ("sys_choice", choices(HERE)),
         ("sys_number", _numbers()),
         ("sys_number_counter", _counters()),
         ("sys_properties", _properties()),
@@ -145,11 +146,12 @@ def load(database: Database) -> None:
         ("sys_data_policy_rule", _data_policy_rules()),
         ("sys_script", _scripts()),
     ):
-        _write(database, table, rows)
-    _write_access(database)
+        write(database, table, rows)
+    write_access(database, HERE)
 
 
-def _write(database: Database, table: str, rows: Iterable[dict[str, str]]) -> None:
+def write(database: Database, table: str, rows: Iterable[dict[str, str]]) -> None:
+    """Shipped rows, with the defaults of their table and the stamps of the product's making."""
     known = database.known(table)
     for row in rows:
         defaults = {
@@ -161,8 +163,8 @@ def _write(database: Database, table: str, rows: Iterable[dict[str, str]]) -> No
         database.insert(table, {**_STAMPS, **defaults, **named, **row}, system=False)
 
 
-def _text(name: str) -> list[str]:
-    text = (files("wavetank.packs.base") / name).read_text(encoding="utf-8")
+def _lines(pack: str, name: str) -> list[str]:
+    text = (files(pack) / name).read_text(encoding="utf-8")
     return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
@@ -181,8 +183,9 @@ def _glide_objects() -> Rows:
         }
 
 
-def _choices() -> Rows:
-    for line in _text("choices.txt"):
+def choices(pack: str) -> Rows:
+    """The rows of a pack's choices.txt; `pack` is its Python package."""
+    for line in _lines(pack, "choices.txt"):
         head, listed = re.split(r": ", line, maxsplit=1)
         where, _, dependent = head.partition(" < ")
         table, _, element = where.partition(".")
@@ -416,30 +419,32 @@ def _data_policy_rules() -> Rows:
 
 def _scripts() -> Rows:
     for rule in BUILT_IN:
-        yield rule.as_row()
+        if not rule.pack:
+            yield rule.as_row()
 
 
-def _write_access(database: Database) -> None:
-    """The access controls of access.txt; a field that is not listed follows `*.*`."""
+def write_access(database: Database, pack: str) -> None:
+    """The access controls of a pack's access.txt; a field that is not listed follows `*.*`."""
     rules: list[dict[str, str]] = []
     roles: list[dict[str, str]] = []
-    for line in _text("access.txt"):
-        name, operations, *listed = line.split()
+    for line in _lines(pack, "access.txt"):
+        head, _, condition = line.partition(" if ")
+        name, operations, *listed = head.split()
         for letter in operations:
-            rule, held = _rule(database.dictionary, name, _OPERATIONS[letter], listed)
+            rule, held = _rule(database.dictionary, name, _OPERATIONS[letter], listed, condition.strip())
             rules.append(rule)
             roles += held
-    _write(database, "sys_security_acl", rules)
-    _write(database, "sys_security_acl_role", roles)
+    write(database, "sys_security_acl", rules)
+    write(database, "sys_security_acl_role", roles)
 
 
 def _rule(
-    dictionary: Dictionary, name: str, operation: str, listed: list[str]
+    dictionary: Dictionary, name: str, operation: str, listed: list[str], condition: str
 ) -> tuple[dict[str, str], list[dict[str, str]]]:
     table = name.partition(".")[0]
     if table != "*" and dictionary.table(table) is None:
         raise ValueError(f"access.txt names {name}, which is no table")
-    sys_id = sys_id_for("sys_security_acl", name, operation, *listed)
+    sys_id = sys_id_for("sys_security_acl", name, operation, *listed, *filter(None, [condition]))
     attribute = AUTHENTICATED if listed == ["*"] else ""
     rule = {
         "sys_id": sys_id,
@@ -447,6 +452,7 @@ def _rule(
         "type": "record",
         "operation": operation,
         "security_attribute": attribute,
+        "condition": condition,
     }
     roles = [
         {

@@ -1,4 +1,4 @@
-"""Reads tables.txt: the declarations of a fresh instance's tables."""
+"""Reads a pack's tables.txt: the declarations of its tables."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ _TYPE = re.compile(r"(?P<type>\w*)(?:>(?P<reference>\w+))?(?::(?P<length>\d+))?(
 _LENGTHS = {"reference": 32, "boolean": 40, "GUID": 32}
 
 
-def definitions() -> list[Definition]:
-    """Every table of tables.txt, with sys_ids. Raises ValueError for a line it cannot read."""
-    text = (files("wavetank.packs.base") / "tables.txt").read_text(encoding="utf-8")
+def definitions(pack: str) -> list[Definition]:
+    """Every table of a pack's tables.txt, with sys_ids. Raises ValueError for a line it cannot read.
+
+    `pack` is the pack's Python package.
+    """
+    text = (files(pack) / "tables.txt").read_text(encoding="utf-8")
     found: list[Definition] = []
     for line in text.splitlines():
         if not line.strip() or line.startswith("#"):

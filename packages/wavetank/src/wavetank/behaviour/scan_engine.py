@@ -1,0 +1,21 @@
+"""Rules of the Scan Engine app. ServiceNow docs: "Register your instance", "My SN Instances"."""
+
+from __future__ import annotations
+
+from wavetank.behaviour.change import Change
+
+TABLE = "sn_se_my_sn_instances"
+PRODUCTION = "Production"
+VALID, INVALID = "Connection Valid", "Connection Invalid"
+
+
+def one_production(change: Change) -> None:
+    """Unless exactly one instance is Production the integration fails; the record itself is taken."""
+    database = change.instance.database
+    rows = database.find(TABLE)
+    if sum(row["environment"] == PRODUCTION for row in rows) == 1:
+        return
+    for row in rows:
+        if row["validated"] == "true" or row["connection_status"] == VALID:
+            failed = {"validated": "false", "connection_status": INVALID}
+            database.update(TABLE, row["sys_id"], failed, system=False)
