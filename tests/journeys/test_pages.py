@@ -126,6 +126,24 @@ def test_an_incident_crosses_and_its_answer_comes_back(window: Window, stage: St
     assert window.hosts == {stage.hub_url.removeprefix("http://")}
 
 
+def test_the_desk_works_without_javascript(chromium: Any, stage: Stage) -> None:
+    from playwright.sync_api import expect
+
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(stage.hub_url)
+    page.get_by_label("Token").fill(stage.token)
+    page.get_by_role("button", name="Sign in").click()
+    assert page.url == f"{stage.hub_url}/"
+    page.goto(f"{stage.hub_url}/desk")
+    page.get_by_label("What is wrong?").fill("Phones are silent")
+    page.get_by_role("button", name="Declare incident").click()
+    expect(page.locator("h1")).to_have_text("Phones are silent")
+    page.locator("button[name=severity][value=high]").click()
+    expect(page.locator("button[name=severity][value=high]")).to_have_attribute("aria-pressed", "true")
+    context.close()
+
+
 def test_an_open_editor_survives_the_live_page(window: Window, stage: Stage) -> None:
     from playwright.sync_api import expect
 

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from starlette.testclient import TestClient
@@ -43,11 +44,36 @@ def test_a_token_in_the_address_becomes_a_strict_cookie(stranger: TestClient) ->
     assert stranger.get("/", params={"token": "wrong"}).headers["location"] == "/sign-in?refused=1"
 
 
+@pytest.mark.parametrize(
+    "path", ["//evil.example/", "///evil.example", "/%2f/evil.example/x", "/\\evil.example"]
+)
+def test_a_token_in_the_address_leads_nowhere_else(stranger: TestClient, path: str) -> None:
+    answer = stranger.get(f"{ADDRESS}{path}?token={TOKEN}")
+    assert answer.status_code == 303
+    assert urlsplit(urljoin(ADDRESS, answer.headers["location"])).netloc == urlsplit(ADDRESS).netloc
+
+
+def test_signing_in_keeps_the_token_out_of_the_address(stranger: TestClient) -> None:
+    answer = stranger.post("/sign-in", data={"token": "wrong"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?refused=1")
+    assert "set-cookie" not in answer.headers
+    answer = stranger.post("/sign-in", data={"token": TOKEN})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert TOKEN not in answer.headers["set-cookie"]
+    assert stranger.get("/api/fleet").status_code == 200
+
+
 def test_a_cookie_writes_only_from_our_own_page(stranger: TestClient) -> None:
     stranger.get("/", params={"token": TOKEN})
     body = {"name": "Mail is down"}
     assert code(stranger.post(INCIDENTS, json=body)) == "origin"
-    for origin in ("http://evil.example", "null", "http://127.0.0.1:9999"):
+    for origin in (
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1:9999",
+        "http://[",
+        "http://127.0.0.1:8700]",
+    ):
         assert code(stranger.post(INCIDENTS, json=body, headers={"Origin": origin})) == "origin"
     assert stranger.get(INCIDENTS).json()["total"] == 0
     assert stranger.post(INCIDENTS, json=body, headers={"Origin": ADDRESS}).status_code == 201
@@ -86,4 +112,6 @@ def test_every_answer_carries_the_security_headers(client: TestClient, stranger:
         assert answer.headers["content-security-policy"].startswith("default-src 'self';")
         assert "unsafe" not in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
+        # With no-referrer a browser says "Origin: null" for the forms of our own pages.
+        assert answer.headers["referrer-policy"] == "same-origin"
         assert answer.headers["cache-control"] == "no-store"

@@ -49,7 +49,10 @@ class Access:
 
 def origin_is_same(origin: str, host: str) -> bool:
     """Whether an Origin header names the very host and port that the request was sent to."""
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     return parts.scheme in ("http", "https") and bool(host) and parts.netloc.lower() == host.lower()
 
 

@@ -7,14 +7,14 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Query
+from fastapi import APIRouter, FastAPI, Form, Query, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp
 
 from linkspan import __version__
 from linkspan.api import desk, metrics
 from linkspan.api.access import Access
-from linkspan.api.guard import Guard
+from linkspan.api.guard import Guard, let_in
 from linkspan.api.problems import answer_problems
 from linkspan.core import clock
 from linkspan.flows.hub import Hub
@@ -39,6 +39,7 @@ def create_app(hub: Hub, access: Access, pulse: Pulse, *, parts: Sequence[Part] 
     app.include_router(desk.routes(hub))
     app.include_router(_routes(hub))
     app.include_router(_live(hub, pulse))
+    app.include_router(_sign_in(access))
     for part in parts:
         part(app, hub, pulse)
     return Guard(app, access)
@@ -93,6 +94,16 @@ def _routes(hub: Hub) -> APIRouter:
     @router.get("/metrics", include_in_schema=False)
     def prometheus() -> Response:
         return PlainTextResponse(metrics.render(hub.status()), media_type=metrics.CONTENT_TYPE)
+
+    return router
+
+
+def _sign_in(access: Access) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.post("/sign-in")
+    def sign_in(request: Request, token: Annotated[str, Form()] = "") -> Response:
+        return let_in(access, token, "/", secure=request.url.scheme == "https")
 
     return router
 

@@ -21,7 +21,8 @@ SECURITY_HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # Not no-referrer: with it browsers send "Origin: null" with the forms of our own pages.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -73,20 +74,20 @@ class Guard:
         token = next((value for name, value in query if name == "token"), None)
         if token is None:
             return None
-        session = self._access.session_for(token)
-        if session is None:
-            return RedirectResponse("/sign-in?refused=1", 303)
         rest = urlencode([pair for pair in query if pair[0] != "token"])
-        answer = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), 303)
-        answer.set_cookie(
-            COOKIE,
-            session,
-            httponly=True,
-            samesite="strict",
-            secure=scope["scheme"] == "https",
-            max_age=30 * 86_400,
-        )
-        return answer
+        # One slash: an address that begins with two names another host.
+        target = "/" + scope["path"].lstrip("/") + (f"?{rest}" if rest else "")
+        return let_in(self._access, token, target, secure=scope["scheme"] == "https")
+
+
+def let_in(access: Access, token: str, target: str, *, secure: bool) -> Response:
+    """Trade a token for the cookie and go on to ``target``, a path of the hub; a wrong one asks again."""
+    session = access.session_for(token)
+    if session is None:
+        return RedirectResponse("/sign-in?refused=1", 303)
+    answer = RedirectResponse(target, 303)
+    answer.set_cookie(COOKIE, session, httponly=True, samesite="strict", secure=secure, max_age=30 * 86_400)
+    return answer
 
 
 def problem(status: int, code: str, cause: str, fix: str = "", where: str = "") -> JSONResponse:
