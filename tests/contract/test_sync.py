@@ -176,6 +176,17 @@ def test_an_incident_without_a_short_description_can_be_named_on_the_desk(sea: S
     assert record["short_description"] == "Mail is slow"
 
 
+def test_a_note_the_desk_would_refuse_holds_nothing_up(sea: Sea) -> None:
+    opened = open_incident(sea)
+    for text in ("   \n", "x" * 300_000, "seen"):
+        sea.analyst.table.update("incident", opened["sys_id"], {"work_notes": text})
+    sea.rest()
+    (incident,) = sea.desk.incidents().rows
+    _, notes = sea.desk.fetch(incident.id)
+    assert sorted(len(note.text) for note in notes) == [4, 262_144]
+    assert sea.ledger()["parked"] == 0
+
+
 def story(sea: Sea) -> None:
     """Something of everything, on both sides."""
     made = declare(sea, "Checkout fails")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from linkspan.core.errors import Rejected
 from linkspan.core.peer import PeerEvent, PeerIncident, PeerNote, Pulled
 from linkspan.desk.desk import SYNC, Desk
-from linkspan.desk.values import Incident, Update
+from linkspan.desk.values import PEER_LIMITS, Incident, Update
 
 
 class DeskPeer:
@@ -54,7 +54,11 @@ class DeskPeer:
         return self._incident(self._desk.edit(incident, values, version=version, origin=SYNC), [])
 
     def add_note(self, incident: str, text: str, *, author: str, at: float, key: str) -> PeerNote:
-        """Append to the timeline, or the entry that was added with ``key``."""
+        """Append to the timeline, or the entry that was added with ``key``.
+
+        What is longer than the desk takes is cut: a refused note would hold up its incident for good.
+        """
+        text, author = _cut("text", text), _cut("author", author)
         return _note(self._desk.add_update(incident, text, author=author, at=at, key=key, origin=SYNC))
 
     def _incident(self, incident: Incident, notes: list[Update]) -> PeerIncident:
@@ -71,6 +75,12 @@ class DeskPeer:
 
 def _note(entry: Update) -> PeerNote:
     return PeerNote(id=entry.id, text=entry.text, author=entry.author, at=entry.at, key=entry.key)
+
+
+def _cut(name: str, text: str) -> str:
+    limit = PEER_LIMITS[name]
+    text = text.replace("\x00", "")
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _seq(cursor: str) -> int:

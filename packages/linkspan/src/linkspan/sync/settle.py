@@ -329,7 +329,9 @@ class Settler:
         work.base = _agree(work.base, values, peer=after.values, record=record)
 
     def _foreign_notes(self, work: _Work, event: Event) -> list[dict[str, Any]]:
-        notes = [note for note in (event.payload or {}).get("notes", ()) if not note["ours"]]
+        # A note of spaces says nothing, and a far side may refuse it.
+        written = (event.payload or {}).get("notes", ())
+        notes = [note for note in written if not note["ours"] and note["text"]]
         if not notes:
             return []
         with self._binding.database.read() as connection:
