@@ -18,7 +18,7 @@ from linkspan.desk import Desk, Event
 from linkspan.flows.watch import budget
 from linkspan.store import Database
 from linkspan.store.reports import Reports
-from linkspan.store.tables import desk_event, inbox, link, report
+from linkspan.store.tables import desk_event, inbox, ledger, link, report
 
 if TYPE_CHECKING:
     from linkspan.flows.wiring import Wiring
@@ -178,6 +178,7 @@ class Hub:
             sa.select(sa.func.max(link.c.synced_at)),
             sa.select(sa.func.max(desk_event.c.seq)),
             sa.select(sa.func.max(report.c.at)),
+            sa.select(sa.func.max(ledger.c.seq)),
         )
         with self.database.read() as transaction:
             return tuple(transaction.execute(sa.select(*(part.scalar_subquery() for part in parts))).one())
