@@ -3,8 +3,10 @@
 from types import SimpleNamespace
 from typing import Any
 
-from linkspan.core.errors import NotAuthorized
-from linkspan.feed.journal import Author, NoteReader
+import pytest
+
+from linkspan.core.errors import BadReply, NotAuthorized
+from linkspan.feed.journal import Author, NoteReader, plain
 
 US = Author(user_name="svc.responder", name="Responder Service")
 SYS_ID = "a" * 32
@@ -20,8 +22,9 @@ DISPLAY = (
 class Table:
     """The Table API as one account sees it: journals open or closed, the record always."""
 
-    def __init__(self, entries: list[dict[str, str]] | None) -> None:
+    def __init__(self, entries: list[dict[str, str]] | None, shown: str | None = DISPLAY) -> None:
         self.entries = entries
+        self.shown = shown
 
     def page(self, table: str, **_: Any) -> Any:
         if table == "sys_journal_field":
@@ -29,9 +32,8 @@ class Table:
                 raise NotAuthorized("no")
             return SimpleNamespace(rows=self.entries[:1])
         sys_id = {"value": SYS_ID, "display_value": SYS_ID}
-        return SimpleNamespace(
-            rows=[{"sys_id": sys_id, "work_notes": {"value": "", "display_value": DISPLAY}}]
-        )
+        notes = {} if self.shown is None else {"work_notes": {"value": "", "display_value": self.shown}}
+        return SimpleNamespace(rows=[{"sys_id": sys_id, **notes}])
 
     def keyset(self, _table: str, **_: Any) -> Any:
         yield self.entries
@@ -71,3 +73,34 @@ def test_both_ways_name_a_note_the_same() -> None:
 
 def test_an_empty_journal_table_proves_nothing() -> None:
     assert len(reader([]).read("incident", [SYS_ID])[SYS_ID]) == 4
+
+
+def shown_as(text: str | None, us: Author = US) -> NoteReader:
+    return NoteReader(SimpleNamespace(table=Table(None, text)), us)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["01.03.2026 10:00:00 - Beth Anglin (Work notes)\nok\n\n", "ok"])
+def test_notes_in_an_unknown_form_are_an_error_and_not_nothing(text: str) -> None:
+    with pytest.raises(BadReply, match="not known"):
+        shown_as(text).read("incident", [SYS_ID])
+    assert shown_as("").read("incident", [SYS_ID])[SYS_ID] == []
+
+
+def test_hidden_notes_are_an_error_and_not_nothing() -> None:
+    with pytest.raises(NotAuthorized, match="hidden"):
+        shown_as(None).read("incident", [SYS_ID])
+
+
+def test_what_looks_like_the_head_of_an_entry_stays_text() -> None:
+    text = plain("Alice: pasted\r\n2026-03-01 09:00:00 - Carl (Work notes)\r\nold")
+    (note,) = shown_as(f"2026-03-01 10:00:00 - Beth (Work notes)\n{text}\n\n").read("incident", [SYS_ID])[
+        SYS_ID
+    ]
+    assert note.text == text == plain(text)
+
+
+def test_without_a_name_we_are_shown_by_the_user_name() -> None:
+    nameless = Author(user_name="svc.responder", name="")
+    text = "2026-03-01 10:00:00 - svc.responder (Work notes)\nok\n\n"
+    (note,) = shown_as(text, nameless).read("incident", [SYS_ID])[SYS_ID]
+    assert note.ours

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from linkspan.connection import Connection
 from linkspan.core import query
 from linkspan.core.clock import parse_platform_time
-from linkspan.core.errors import NotAuthorized
+from linkspan.core.errors import BadReply, NotAuthorized
 
 JOURNAL = "sys_journal_field"
 IDS_PER_REQUEST = 50  # 33 characters each: far below the 8 kB limit of a URL
@@ -51,6 +51,11 @@ def normal(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
+def plain(text: str) -> str:
+    """``text`` in normal form, of which no line is taken for the head of an entry: such lines are indented."""
+    return _HEAD.sub(r" \g<0>", normal(text))
+
+
 def digest(text: str) -> str:
     """sha256 of the normal form."""
     return hashlib.sha256(normal(text).encode()).hexdigest()
@@ -65,7 +70,10 @@ class NoteReader:
         self._by_table: bool | None = None
 
     def read(self, table: str, sys_ids: Sequence[str]) -> dict[str, list[RecordNote]]:
-        """All work notes of these records, oldest first, by sys_id. An unseen record has none."""
+        """All work notes of these records, oldest first, by sys_id. An unseen record has none.
+
+        Raises NotAuthorized or BadReply when there may be notes that this account cannot read.
+        """
         if self._by_table is None:
             self._by_table = self._can_read_table(table)
         found: dict[str, list[RecordNote]] = {}
@@ -107,22 +115,36 @@ class NoteReader:
             limit=len(sys_ids),
             display="all",
         ).rows
+        if any("work_notes" not in row for row in rows):
+            raise NotAuthorized(
+                f"the work notes of {table} are hidden from this account",
+                fix=f"grant it read on {table}.work_notes",
+                where=table,
+                code="field_hidden",
+            )
         return {
-            _raw(row["sys_id"]): _keyed(self._parse(row["work_notes"]["display_value"] or ""))
-            for row in rows
-            if "work_notes" in row
+            _raw(row["sys_id"]): _keyed(self._parse(row["work_notes"]["display_value"] or "")) for row in rows
         }
 
     def _parse(self, text: str) -> list[tuple[float, str, str, bool]]:
         text = text.replace("\r\n", "\n")
         heads = list(_HEAD.finditer(text))
+        if text[: heads[0].start() if heads else None].strip():
+            raise BadReply(
+                f"the work notes are shown in a form that is not known: {text.strip().splitlines()[0][:80]!r}",
+                fix="give the account the system's date format and English, or read on sys_journal_field",
+                where=JOURNAL,
+                code="journal_form",
+            )
         entries = []
         for head, following in zip(heads, [*heads[1:], None], strict=False):
             if head[3] != "Work notes":
                 continue
             body = text[head.end() : following.start() if following else len(text)]
             at = parse_platform_time(head[1])
-            entries.append((at, head[2], body, head[2] == self._author.name))
+            # A user without a name is shown by its user name.
+            ours = head[2] == (self._author.name or self._author.user_name)
+            entries.append((at, head[2], body, ours))
         entries.reverse()
         return entries
 

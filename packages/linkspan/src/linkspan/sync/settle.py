@@ -25,7 +25,7 @@ from linkspan.core.errors import (
     Stale,
 )
 from linkspan.core.peer import PeerIncident, PeerNote
-from linkspan.feed.journal import digest, normal
+from linkspan.feed.journal import digest, plain
 from linkspan.mapping.incident import COLUMNS, FIELDS, NEW, RECORD_FIELDS, Unmapped
 from linkspan.store import inbox, links
 from linkspan.store.inbox import Event
@@ -197,7 +197,7 @@ class Settler:
     def _note_to_record(self, work: _Work, note: PeerNote, sent: Sequence[str]) -> str:
         binding = self._binding
         sys_id = _known(work.record)["sys_id"]
-        text = normal(f"{note.author} via {binding.peer_title}: {note.text}")
+        text = plain(f"{note.author} via {binding.peer_title}: {note.text}")
         text_digest = digest(text)
 
         def remember(connection: sa.Connection, _result: str) -> None:
