@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from linkspan.connection import Connection
 from linkspan.core import clock, query
-from linkspan.core.errors import Ambiguous, BadReply, LinkspanError
+from linkspan.core.errors import Ambiguous, BadReply, LinkspanError, Rejected
 from linkspan.store import Database
 from linkspan.store.database import insert_new
 from linkspan.store.tables import intent
@@ -84,14 +84,17 @@ class Records:
         key: str,
         written_by_us: Callable[[], int],
         remembered: int,
+        version: int,
         on_done: OnDone,
         fields: Sequence[str],
     ) -> dict[str, str] | None:
         """Append a work note once. Returns the record after the write, None when it was there already.
 
         ``written_by_us`` counts the notes with this text that we wrote on the record (asked only in
-        doubt), ``remembered`` how many of them are accounted for. ``on_done`` runs in the transaction
-        that closes the intent.
+        doubt), ``remembered`` how many of them are accounted for. ``version`` is the last known
+        sys_mod_count. ``on_done`` runs in the transaction that closes the intent. Raises Rejected (code
+        write_ignored) when the instance took the request and wrote nothing: it drops what an access
+        control closes.
         """
         key = f"note/{self._instance}/{sys_id}/{key}"
         again = self._open(key, table=table, kind="note", target=sys_id, content=_digest({"text": text}))
@@ -100,10 +103,20 @@ class Records:
                 self._close(key, sys_id, on_done)
                 return None
             self._wait_for_outcome(key, f"a note on {table} {sys_id}")
-        note = {"work_notes": text}
-        record = self._send(
-            key, lambda: self._connection.table.update(table, sys_id, note, fields=tuple(fields)), again
-        )
+
+        def write() -> dict[str, Any]:
+            note = {"work_notes": text}
+            record = self._connection.table.update(table, sys_id, note, fields=(*fields, "sys_mod_count"))
+            if int(record["sys_mod_count"]) <= version and written_by_us() <= remembered:
+                raise Rejected(
+                    "the work note was accepted and not written",
+                    code="write_ignored",
+                    fix=f"check the write access controls and business rules on {table}.work_notes",
+                    where=self._instance,
+                )
+            return record
+
+        record = self._send(key, write, again)
         self._close(key, sys_id, on_done)
         return record
 

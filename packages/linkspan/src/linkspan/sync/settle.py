@@ -214,6 +214,7 @@ class Settler:
             key=note.id,
             written_by_us=written_by_us,
             remembered=sum(1 for other in sent if other == text_digest),
+            version=work.record_mod,
             on_done=remember,
             fields=RECORD_FIELDS,
         )
