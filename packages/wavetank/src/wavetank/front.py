@@ -21,7 +21,8 @@ from wavetank import transport
 from wavetank.control.faults import Fault
 from wavetank.errors import PlatformError, unknown_resource
 from wavetank.instance import Instance
-from wavetank.security import credentials, gates
+from wavetank.security import credentials, gates, sessions
+from wavetank.security.who import Session
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -47,7 +48,6 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"server-timing", b"sem_wait;dur=0, sesh_wait;dur=0"),
 )
 TLS_HEADER = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
-PAST = b"Max-Age=0; Expires=Thu, 01-Jan-1970 00:00:10 GMT; Path=/; HttpOnly"
 
 log = logging.getLogger("wavetank")
 
@@ -106,7 +106,10 @@ class Front:
         exchange = await self._read(scope, receive)
         if exchange is None:
             return
-        outcome = await self._outcome(exchange)
+        try:
+            outcome = await self._outcome(exchange)
+        except asyncio.CancelledError:  # the server stops and has waited long enough
+            outcome = Drop(reset=False)
         if isinstance(outcome, Drop):
             transport.drop(scope, reset=outcome.reset)
             self._record(exchange, at, started, 0, 0)
@@ -221,6 +224,8 @@ class Front:
         try:
             if exchange.path.startswith("/api/"):
                 self._admit(exchange)
+            else:
+                self._recognise(exchange)
             return await self._call(exchange)
         except PlatformError as refused:
             return _refusal(refused)
@@ -235,12 +240,30 @@ class Front:
     def _admit(self, exchange: Exchange) -> None:
         instance = self._instance
         with instance.lock:
-            session = instance.identity.authenticate(exchange.presented)
+            session = self._session(exchange)
             exchange.authenticated = True
             exchange.user, exchange.scheme = session.user_name, session.scheme
             exchange.scope.setdefault("state", {})["session"] = session
             gates.admit(instance, session, exchange.method, exchange.path, exchange.table)
             exchange.extra.update(instance.rates.take(session.user_name, exchange.path, exchange.table))
+
+    def _session(self, exchange: Exchange) -> Session:
+        """Who calls an API: what an Authorization header proves, or else the UI session of the cookie."""
+        instance = self._instance
+        held = None if exchange.presented.scheme else instance.sessions.find(exchange.headers)
+        if held is None:
+            return instance.identity.authenticate(exchange.presented)
+        exchange.authenticated, exchange.user = True, held.who.user_name
+        return instance.sessions.admit(held, exchange.method, exchange.headers)
+
+    def _recognise(self, exchange: Exchange) -> None:
+        """Leaves the UI session, if there is one, where the pages of the UI find it."""
+        with self._instance.lock:
+            held = self._instance.sessions.find(exchange.headers)
+        exchange.scope.setdefault("state", {})["held"] = held
+        if held is not None:
+            exchange.authenticated = True
+            exchange.user, exchange.scheme = held.who.user_name, held.who.scheme
 
     async def _call(self, exchange: Exchange) -> Answer:
         answer = Answer(500, [], b"")
@@ -270,7 +293,8 @@ class Front:
         if exchange.authenticated:
             answer.headers.append((b"x-is-logged-in", b"true"))
             if b"JSESSIONID=" not in exchange.headers.get(b"cookie", b""):
-                answer.headers.extend((b"set-cookie", each) for each in self._cookies(secure))
+                fresh = sessions.cookies(self._instance, ids.hex(32).upper(), secure=secure)
+                answer.headers.extend((b"set-cookie", each.encode()) for each in fresh)
         elif answer.status == 401:
             answer.headers.append((b"x-is-logged-in", b"false"))
         if secure:
@@ -282,20 +306,6 @@ class Front:
             answer.headers.append((b"content-encoding", b"gzip"))
         if answer.status != 204:
             answer.headers.append((b"content-length", str(len(answer.body)).encode()))
-
-    def _cookies(self, secure: bool) -> list[bytes]:
-        """The cookies of a fresh session: names and shapes as recorded, values our own."""
-        ids = self._instance.ids
-        tail = "; Path=/; HttpOnly" + ("; SameSite=None; Secure" if secure else "")
-        node = ids.hex(32)
-        fresh = (
-            f"JSESSIONID={ids.hex(32).upper()}{tail}",
-            f"glide_user_route=glide.{node}; Max-Age=2147483647{tail}",
-            f"glide_node_id_for_js={node}; Max-Age=2147483647{tail}",
-            f"glide_session_store={ids.hex(32).upper()}; Max-Age=1800{tail}",
-            f"BIGipServerpool_{self._instance.name}={ids.hex(32)}{tail}",
-        )
-        return [b"glide_user=; " + PAST, b"glide_user_session=; " + PAST, *(each.encode() for each in fresh)]
 
     def _record(self, exchange: Exchange, at: str, started: float, status: int, size: int) -> None:
         self._instance.requests.add(

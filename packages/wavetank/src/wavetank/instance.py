@@ -19,6 +19,7 @@ from wavetank.security import restriction
 from wavetank.security.access import Access
 from wavetank.security.identity import Identity
 from wavetank.security.passwords import Seal
+from wavetank.security.sessions import Sessions
 from wavetank.security.who import Session
 from wavetank.settings import Settings
 
@@ -55,6 +56,7 @@ class Instance:
         self.behaviour = Behaviour(database)
         self.access = Access(self)
         self.identity = Identity(self)
+        self.sessions = Sessions(self)
 
     @property
     def dictionary(self) -> Dictionary:
@@ -118,7 +120,7 @@ class Instance:
         return {**self.settings.all(), "basic_auth_restriction": restriction.mode(self.properties)}
 
     def reset(self) -> None:
-        """Rows, clock, settings, faults, requests and tokens as at the start."""
+        """Rows, clock, settings, faults, requests, tokens and sessions as at the start."""
         self.clock.reset()
         self.settings.reset()
         self.faults.clear()
@@ -137,6 +139,7 @@ class Instance:
         """After other rows are in place: what is kept in memory follows them."""
         self.identity.tokens.reload()
         self.identity.resume()
+        self.sessions.end_all()
 
     def close(self) -> None:
         self.database.close()

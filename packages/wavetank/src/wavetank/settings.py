@@ -82,6 +82,13 @@ ALL: tuple[Setting, ...] = (
         "counted",
         says="whether an update that changes nothing bumps sys_mod_count",
     ),
+    _choice(
+        "session_token",
+        "all",
+        "writes",
+        says="which REST calls on a UI session need its token in X-UserToken",
+    ),
+    _choice("approval_needs", "all", "any", says="whose approval a task needs: every approver's or one's"),
     Setting("rate_rules", [], (), "inbound rate limits: [{table, user, path, limit, seconds, sys_id}]"),
     Setting("release", "australia", (), "the family release that is emulated"),
 )

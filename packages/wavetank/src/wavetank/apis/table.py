@@ -51,6 +51,35 @@ def routes() -> list[Route]:
     ]
 
 
+def get(
+    instance: Instance,
+    session: Session,
+    table: str,
+    sys_id: str = "",
+    params: Mapping[str, str] | None = None,
+) -> Response:
+    """What a GET answers to this session: the pages of the UI read through it. Raises PlatformError."""
+    known = instance.dictionary.table(table)
+    if known is None:
+        raise errors.invalid_table(table)
+    return _dispatch(
+        Call(
+            instance=instance,
+            session=session,
+            method="GET",
+            version="",
+            table=known,
+            sys_id=sys_id,
+            base="",
+            path="",
+            query_string="",
+            params=params or {},
+            headers={},
+            body=b"",
+        )
+    )
+
+
 @dataclass(frozen=True)
 class Call:
     """One request, taken apart."""

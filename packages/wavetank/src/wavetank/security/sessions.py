@@ -1,0 +1,175 @@
+"""Sessions of people in the UI: opened by a login, carried by the JSESSIONID cookie, ended by time.
+
+A session keeps the roles its user had at login; roles granted or taken later show only in the next one
+(ServiceNow docs: Assign a role to a user). REST calls may ride on it with the cookie and the session's
+token in X-UserToken. Sessions live in memory: a restart ends them all.
+"""
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING
+
+from wavetank.security.who import Session
+
+if TYPE_CHECKING:
+    from wavetank.behaviour.change import Change
+    from wavetank.errors import PlatformError
+    from wavetank.instance import Instance
+
+COOKIE = "JSESSIONID"
+TIMEOUT = "glide.ui.session_timeout"
+LONGEST = 1440  # minutes; a longer timeout counts as one day
+ELEVATED_ROLE = "security_admin"
+SAFE = frozenset({"GET", "HEAD"})
+_PAST = "Max-Age=0; Expires=Thu, 01-Jan-1970 00:00:10 GMT; Path=/; HttpOnly"
+_INVALID = "User name or password invalid"
+
+
+class LoginRefused(Exception):
+    """A login that opens no session. `status` is the word the JSON login answers with."""
+
+    def __init__(self, message: str, status: str = "error") -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(slots=True)
+class UiSession:
+    """One open session: its cookie value, its token, who it is, and when it was last used (seconds)."""
+
+    cookie: str
+    token: str
+    who: Session
+    used: float
+
+    def proves(self, token: str) -> bool:
+        """Whether a presented token is this session's."""
+        return hmac.compare_digest(token.encode(), self.token.encode())
+
+
+class Sessions:
+    """The open UI sessions of one instance. The caller holds the instance's lock."""
+
+    def __init__(self, instance: "Instance") -> None:
+        self._instance = instance
+        self._open: dict[str, UiSession] = {}
+
+    def log_in(self, user_name: str, password: str) -> UiSession:
+        """A new session of the user. Raises LoginRefused.
+
+        Refused are all who could not authenticate at all, and accounts for web services only
+        (ServiceNow docs: Create a user). Only this, and no API call, stamps the last login.
+        """
+        instance = self._instance
+        user = instance.identity.prove(user_name, password)
+        if user is None or user["web_service_access_only"] == "true":
+            raise LoginRefused(_INVALID)
+        if user["password_needs_reset"] == "true":  # noqa: S105
+            raise LoginRefused("The password must be changed first, and this login page cannot do that")
+        if user["enable_multifactor_authn"] == "true":
+            raise LoginRefused("A verification code is required", "mfa_code_required")
+        now = instance.clock.text()
+        stamps = {"last_login": now[:10], "last_login_time": now}
+        instance.database.update("sys_user", user["sys_id"], stamps, system=False)
+        self._sweep()
+        who = instance.identity.session({**user, **stamps}, "session")
+        held = UiSession(secrets.token_hex(16).upper(), secrets.token_hex(36), who, instance.clock.seconds())
+        self._open[held.cookie] = held
+        return held
+
+    def find(self, headers: Mapping[bytes, bytes]) -> UiSession | None:
+        """The session a request's cookie names, used once more; None when there is none or it is over."""
+        held = self._open.get(cookie_value(headers))
+        if held is None:
+            return None
+        if self._over(held):
+            self.end(held)
+            return None
+        held.used = self._instance.clock.seconds()
+        return held
+
+    def admit(self, held: UiSession, method: str, headers: Mapping[bytes, bytes]) -> Session:
+        """Who a REST call on this session is. Raises PlatformError 401, which tells the right token."""
+        asked = method not in SAFE or self._instance.settings.get("session_token") == "all"
+        if asked and not held.proves(headers.get(b"x-usertoken", b"").decode("latin-1")):
+            raise self.token_refusal(held)
+        return held.who
+
+    def token_refusal(self, held: UiSession) -> "PlatformError":
+        """The 401 of a call without the session's token; X-UserToken-Response gives it."""
+        refusal = self._instance.identity.refusal()
+        return replace(refusal, headers={**refusal.headers, "X-UserToken-Response": held.token})
+
+    def elevate(self, held: UiSession, *, on: bool) -> bool:
+        """Raises the session to security_admin, or lowers it; False when its user does not hold the role."""
+        if on and ELEVATED_ROLE not in held.who.roles:
+            return False
+        held.who = replace(held.who, elevated=on)
+        return True
+
+    def end(self, held: UiSession) -> None:
+        self._open.pop(held.cookie, None)
+
+    def end_all(self, user: str | None = None) -> None:
+        """Ends every session, or those of one user (a sys_id)."""
+        for held in list(self._open.values()):
+            if user in (None, held.who.sys_id):
+                self.end(held)
+
+    def _over(self, held: UiSession) -> bool:
+        """Unused for too long, or of a user who is no longer there, active or unlocked."""
+        if self._instance.clock.seconds() - held.used >= self._seconds():
+            return True
+        user = self._instance.database.get("sys_user", held.who.sys_id)
+        return user is None or user["active"] == "false" or user["locked_out"] == "true"
+
+    def _seconds(self) -> float:
+        text = self._instance.property(TIMEOUT, "30")
+        return 60.0 * min(int(text) if text.isdecimal() else 30, LONGEST)
+
+    def _sweep(self) -> None:
+        for held in list(self._open.values()):
+            if self._over(held):
+                self.end(held)
+
+
+def log_out_locked(change: "Change") -> None:
+    """Locking a user out ends the user's sessions at once (ServiceNow docs: sys_user)."""
+    if change.changes("locked_out") and change.row["locked_out"] == "true":
+        change.instance.sessions.end_all(change.row["sys_id"])
+
+
+def cookie_value(headers: Mapping[bytes, bytes]) -> str:
+    """The JSESSIONID a request carries; "" when it carries none."""
+    raw = headers.get(b"cookie", b"")
+    if b"JSESSIONID=" not in raw:
+        return ""
+    try:
+        found = SimpleCookie(raw.decode("latin-1")).get(COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+def cookies(instance: "Instance", session: str, *, secure: bool) -> list[str]:
+    """The cookies that begin a session: names and shapes as recorded, values our own."""
+    ids = instance.ids
+    tail = "; Path=/; HttpOnly" + ("; SameSite=None; Secure" if secure else "")
+    node = ids.hex(32)
+    return [
+        f"glide_user=; {_PAST}",
+        f"glide_user_session=; {_PAST}",
+        f"{COOKIE}={session}{tail}",
+        f"glide_user_route=glide.{node}; Max-Age=2147483647{tail}",
+        f"glide_node_id_for_js={node}; Max-Age=2147483647{tail}",
+        f"glide_session_store={ids.hex(32).upper()}; Max-Age=1800{tail}",
+        f"BIGipServerpool_{instance.name}={ids.hex(32)}{tail}",
+    ]
+
+
+def gone() -> str:
+    """The cookie that makes a browser forget its session."""
+    return f"{COOKIE}=; {_PAST}"
