@@ -187,6 +187,38 @@ def test_a_note_the_desk_would_refuse_holds_nothing_up(sea: Sea) -> None:
     assert sea.ledger()["parked"] == 0
 
 
+def test_a_second_record_with_the_correlation_id_stays_parked(sea: Sea) -> None:
+    made = declare(sea, "Checkout fails")
+    sea.rest()
+    (record,) = sea.records()
+    twin = open_incident(sea, correlation_id=record["correlation_id"])
+    sea.rest()
+    assert sea.ledger()["parked"] == 1
+    sea.desk.edit(made.id, {"severity": "critical"})
+    sea.analyst.table.update("incident", twin["sys_id"], {"description": "Only here"})
+    sea.rest()
+    assert sea.ledger()["parked"] == 2
+    assert sea.desk.fetch(made.id)[0].summary == ""
+    changed = {found["sys_id"]: found["priority"] for found in sea.records()}
+    assert changed[record["sys_id"]] == "1"
+    assert changed[twin["sys_id"]] != "1"
+
+
+def test_a_parked_event_is_over_once_both_sides_agree(sea: Sea) -> None:
+    opened = open_incident(sea, state="2")
+    sea.rest()
+    sea.admin.table.update("incident", opened["sys_id"], {"state": "3", "hold_reason": "4"})
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr("linkspan.mapping.incident._STATUS_OF_NEW", {"2": "live"})
+        sea.rest()
+        assert sea.ledger()["parked"] == 1
+    sea.analyst.table.update("incident", opened["sys_id"], {"description": "For all of Rome"})
+    sea.rest()
+    assert sea.ledger()["parked"] == 0
+    (incident,) = sea.desk.incidents().rows
+    assert (incident.status, incident.summary) == ("paused", "For all of Rome")
+
+
 def story(sea: Sea) -> None:
     """Something of everything, on both sides."""
     made = declare(sea, "Checkout fails")

@@ -52,7 +52,7 @@ def normal(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """``text`` in normal form, of which no line is taken for the head of an entry: such lines are indented."""
+    """``text`` in normal form; a line that could be taken for the head of an entry is indented."""
     return _HEAD.sub(r" \g<0>", normal(text))
 
 
@@ -131,7 +131,7 @@ class NoteReader:
         heads = list(_HEAD.finditer(text))
         if text[: heads[0].start() if heads else None].strip():
             raise BadReply(
-                f"the work notes are shown in a form that is not known: {text.strip().splitlines()[0][:80]!r}",
+                f"work notes are shown in a form that is not known: {text.strip().splitlines()[0][:60]!r}",
                 fix="give the account the system's date format and English, or read on sys_journal_field",
                 where=JOURNAL,
                 code="journal_form",

@@ -92,11 +92,15 @@ def settle(connection: sa.Connection, seqs: Iterable[int], fate: Fate, reason: s
         connection.execute(_SETTLE, rows)
 
 
-def unpark(connection: sa.Connection, link_id: int) -> None:
-    """Parked events of a link whose both sides now agree were overtaken by what came later."""
+def unpark(connection: sa.Connection, link_id: int, sys_id: str) -> None:
+    """Parked events of a link whose both sides now agree were overtaken by what came later.
+
+    Not those of another record that claims to be this one: they stay until somebody looks.
+    """
+    of_the_pair = (inbox.c.side == "peer") | inbox.c.event_id.startswith(f"{sys_id}:", autoescape=True)
     connection.execute(
         sa.update(inbox)
-        .where(inbox.c.link_id == link_id, inbox.c.fate == "parked")
+        .where(inbox.c.link_id == link_id, inbox.c.fate == "parked", of_the_pair)
         .values(fate="coalesced", fated_at=clock.now())
     )
 

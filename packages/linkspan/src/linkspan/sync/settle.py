@@ -380,7 +380,7 @@ class Settler:
             moved = bool(work.conflicts)
             self._fates(connection, work, "instance", applied=work.wrote_peer or moved, own=work.own_mods)
             self._fates(connection, work, "peer", applied=work.wrote_record or moved, own=work.own_versions)
-            inbox.unpark(connection, link.id)
+            inbox.unpark(connection, link.id, record["sys_id"] if record is not None else link.sys_id or "")
 
     def _fates(
         self, connection: sa.Connection, work: _Work, side: inbox.Side, *, applied: bool, own: set[int]
