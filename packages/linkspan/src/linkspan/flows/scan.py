@@ -1,0 +1,131 @@
+"""Scans over the fleet: lines from the wiring, definitions from the suites, results in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any
+
+from linkspan.config.values import AccountConfig
+from linkspan.connection import Connection
+from linkspan.core.errors import ConfigError, NotFound
+from linkspan.flows.wiring import Wiring
+from linkspan.scan import definitions as catalogue
+from linkspan.scan.compare import matrix
+from linkspan.scan.run import FleetScan, InstanceScan, run
+from linkspan.store import Database
+from linkspan.store.reports import Reports
+from linkspan.store.scans import ScanRun, Scans
+
+RUN_KIND = "scan"
+Document = dict[str, Any]
+
+
+def scan_account(wiring: Wiring) -> AccountConfig:
+    """The account of ``scan:`` in linkspan.yaml. Raises ConfigError when there is none."""
+    name = wiring.config.scan.get("account")
+    if name is None:
+        raise ConfigError(
+            "there is no scan",
+            fix="add scan: {account: NAME}, with the account that looks",
+            where=wiring.config.path.name,
+        )
+    return wiring.account(name)
+
+
+def scan_fleet(
+    wiring: Wiring,
+    *,
+    instances: Collection[str] | None = None,
+    suites: Collection[str] = (),
+    as_admin: bool = False,
+    announce: Callable[[InstanceScan], None] = lambda _done: None,
+) -> FleetScan:
+    """Run the suites (those of linkspan.yaml when none is named) on the account's instances.
+
+    Only reads leave: one read-only connection for each instance, as the scan's account, or with
+    ``as_admin`` as the instance's administrator. Raises ConfigError for what is not configured.
+    """
+    account = scan_account(wiring)
+    wanted = [wiring.instance(name).name for name in instances] if instances else list(account.instances)
+    chosen = tuple(suites) or tuple(wiring.config.scan.get("suites", ())) or catalogue.suites()
+    chosen_definitions = catalogue.load(chosen, where=wiring.config.where("scan", "suites"))
+    lines = {name: partial(_line, wiring, account, name, as_admin) for name in wanted}
+    done = run(Scans(wiring.database), chosen_definitions, chosen, lines, announce=announce)
+    # Open pages watch the reports; what the run found is in its own tables.
+    Reports(wiring.database).save(RUN_KIND, "fleet", {"run": done.run})
+    return done
+
+
+def scan_findings(
+    wiring: Wiring,
+    *,
+    instance: str | None = None,
+    level: str | None = None,
+    definition: str | None = None,
+) -> Document:
+    """``{"run", "at", "findings", "unknown"}`` of the newest run. Raises NotFound before the first."""
+    found = newest(wiring.database)
+    known = {one.id: one for one in catalogue.load()}
+    rows = [
+        {
+            "fingerprint": row["fingerprint"],
+            "instance": row["instance"],
+            "definition": row["definition"],
+            "mirrors": known[row["definition"]].mirrors if row["definition"] in known else "",
+            "level": row["level"],
+            "category": row["category"],
+            "says": known[row["definition"]].says if row["definition"] in known else "",
+            "fix": known[row["definition"]].fix if row["definition"] in known else "",
+            "table": row["table_name"],
+            "sys_id": row["sys_id"],
+            "display": row["display"],
+            "detail": row["detail"],
+        }
+        for row in Scans(wiring.database).findings(found.id, instance=instance)
+        if level in (None, row["level"]) and definition in (None, row["definition"])
+    ]
+    rows.sort(key=lambda row: catalogue.LEVELS.index(row["level"]))
+    unknown = [
+        {"instance": name, "definition": key, "reason": cell["reason"]}
+        for name, one in _scanned(found).items()
+        if instance in (None, name)
+        for key, cell in one["definitions"].items()
+        if cell["verdict"] == "unknown" and definition in (None, key)
+    ]
+    return {"run": found.id, "at": found.finished_at, "findings": rows, "unknown": unknown}
+
+
+def scan_comparison(database: Database) -> Document:
+    """``{"run", "at", "levels", "instances", "definitions"}``: what differs between the instances of
+    the newest run. Raises NotFound before the first."""
+    found = newest(database)
+    scanned = _scanned(found)
+    return {
+        "run": found.id,
+        "at": found.finished_at,
+        "levels": (found.counts or {}).get("levels", {}),
+        "instances": {
+            name: {key: value for key, value in one.items() if key != "definitions"}
+            for name, one in scanned.items()
+        },
+        "definitions": matrix(catalogue.load(), scanned, Scans(database).findings(found.id)),
+    }
+
+
+def newest(database: Database) -> ScanRun:
+    """The newest complete run. Raises NotFound before the first."""
+    found = Scans(database).latest()
+    if found is None:
+        raise NotFound("nothing has been scanned yet", fix="run `linkspan scan run`", where="scan")
+    return found
+
+
+def _scanned(found: ScanRun) -> Document:
+    return dict((found.counts or {}).get("instances", {}))
+
+
+def _line(wiring: Wiring, account: AccountConfig, instance: str, as_admin: bool) -> Connection:
+    if as_admin:
+        return wiring.admin(instance, read_only=True)
+    return wiring.connection(account.name, instance, read_only=True)
