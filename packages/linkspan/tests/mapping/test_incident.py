@@ -122,3 +122,9 @@ def test_an_unknown_value_is_not_guessed(field: str, value: str) -> None:
 
 def test_every_field_has_columns() -> None:
     assert set(COLUMNS) == set(FIELDS)
+
+
+def test_a_priority_that_does_not_follow_its_pair_is_written_at_not_taken_for_agreed() -> None:
+    overridden = record(impact="2", urgency="2", priority="1")
+    assert not MAPPING.agrees("severity", "moderate", overridden)
+    assert MAPPING.write("severity", "moderate", overridden) == {"impact": "2", "urgency": "2"}

@@ -167,7 +167,9 @@ class IncidentMapping:
         written = {"impact": impact, "urgency": urgency}
         if record is None:
             return written
-        return {column: value for column, value in written.items() if record[column] != value}
+        changed = {column: value for column, value in written.items() if record[column] != value}
+        # Priority does not follow its pair here. Written all the same, the pair shows what came of it.
+        return changed or written
 
     def _state(self, status: str, record: Mapping[str, str] | None) -> dict[str, str]:
         if status not in STATE_OF:
