@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wavetank.behaviour import identity, incident, scan_engine, task
+from wavetank.behaviour import approval, identity, incident, scan_engine, task
 from wavetank.behaviour.change import Change
 from wavetank.database.shipped import sys_id_for
 from wavetank.security import clients, sessions
@@ -87,5 +87,12 @@ BUILT_IN: tuple[Rule, ...] = (
     Rule("Reopened", "incident", 85, incident.reopened, "counts and stamps a reopening", on=UPDATE),
     Rule("Clear hold reason", "incident", 87, incident.hold_reason, "only On Hold has a reason", on=UPDATE),
     Rule("Count child incidents", "incident", 200, incident.children, "child_incidents of the parent", "after", ALL),
+    Rule("Approval names its task", approval.TABLE, 10, approval.link, "task, document and table in step"),
+    Rule(approval.OPENING, approval.TABLE, 20, approval.opening, "requested or not yet requested", on=INSERT),
+    Rule(approval.DECIDING, approval.TABLE, 30, approval.deciding, "only the approver, only what is requested", on=UPDATE),
+    Rule("Approval outcome", approval.TABLE, 100, approval.outcome, "the task's approval follows its approvers", "after"),
+    Rule("Rejected request", "sc_request", 40, approval.rejected, "a rejected request is closed incomplete", on=UPDATE),
+    Rule("Rejected request item", "sc_req_item", 40, approval.rejected, "a rejected item is closed incomplete", on=UPDATE),
+    Rule("Stage of a request item", "sc_req_item", 50, approval.stage, "the stage follows the approval"),
     Rule("One production instance", scan_engine.TABLE, 100, scan_engine.one_production, "without exactly one, no connection stands", "after", ALL, "scan_engine"),
 )  # fmt: skip

@@ -93,6 +93,7 @@ class Tokens:
                 "type": f"{kind}_token",
                 "user": user["sys_id"],
                 "peer": client["sys_id"],
+                "token_received": self._instance.clock.text(),
                 "expires": expires.strftime(FORMAT),
             },
         )

@@ -145,6 +145,7 @@ def load(database: Database) -> None:
         ("sys_data_policy2", _data_policies()),
         ("sys_data_policy_rule", _data_policy_rules()),
         ("sys_script", _scripts()),
+        ("sc_cat_item", _catalog()),
     ):
         write(database, table, rows)
     write_access(database, HERE)
@@ -421,6 +422,15 @@ def _scripts() -> Rows:
     for rule in BUILT_IN:
         if not rule.pack:
             yield rule.as_row()
+
+
+def _catalog() -> Rows:
+    name = "ServiceNow service account"
+    yield {
+        "sys_id": sys_id_for("sc_cat_item", name),
+        "name": name,
+        "short_description": "An account with which a program, not a person, uses this instance",
+    }
 
 
 def write_access(database: Database, pack: str) -> None:
