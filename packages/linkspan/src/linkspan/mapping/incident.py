@@ -168,8 +168,9 @@ class IncidentMapping:
         if record is None:
             return written
         changed = {column: value for column, value in written.items() if record[column] != value}
-        # Priority does not follow its pair here. Written all the same, the pair shows what came of it.
-        return changed or written
+        if changed or self._level(record) == level:
+            return changed
+        return written  # priority does not follow its pair here: the answer to this write will show it
 
     def _state(self, status: str, record: Mapping[str, str] | None) -> dict[str, str]:
         if status not in STATE_OF:
