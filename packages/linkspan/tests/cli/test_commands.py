@@ -142,3 +142,16 @@ def test_sync_status_works_before_anything_else_and_names_the_budget(house, caps
     (house / "linkspan.yaml").write_text(limited + sync)
     desk = answer(capsys, "sync", "status")["result"]["syncs"]["desk"]
     assert desk["budget"] == {"requests_per_minute": 90}
+
+
+def test_state_is_for_its_owner_only_in_a_home_that_others_may_enter(house, capsys):
+    home = house / "home"
+    home.mkdir(mode=0o755)
+    before = os.umask(0o022)
+    try:
+        answer(capsys, "plan")
+    finally:
+        os.umask(before)
+    open_to_others = [file.name for file in home.iterdir() if file.stat().st_mode & 0o077]
+    assert (home / "linkspan.db").exists()
+    assert open_to_others == []

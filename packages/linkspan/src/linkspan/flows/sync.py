@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from linkspan.config.home import private
 from linkspan.config.values import SyncConfig
 from linkspan.core.errors import ConfigError
 from linkspan.core.peer import Peer
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 def open_runner(wiring: Wiring, desk: Desk, url: str) -> Runner:
     """A runner for every sync of the configuration. Nothing is sent before it starts."""
+    private(wiring.home / "engine.db")
     lines = [
         Line(name=sync.name, poll_seconds=sync.poll_seconds, bind=partial(bind, wiring, sync, desk, url))
         for sync in wiring.config.syncs.values()

@@ -5,6 +5,7 @@ One ``Wiring`` lives as long as one command or one hub; closing it closes what i
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from linkspan.config import Config, load
 from linkspan.config.home import home as default_home
+from linkspan.config.home import private
 from linkspan.config.secrets import resolve
 from linkspan.config.values import AccountConfig, InstanceConfig
 from linkspan.connection import Connection, Credential, connect, credential
@@ -51,6 +53,8 @@ class Wiring:
         """The store of this home, migrated."""
         from linkspan.store import Database
 
+        if not os.environ.get("LINKSPAN_DATABASE_URL"):
+            private(self.home / "linkspan.db")
         return Database.open(self.home)
 
     def instance(self, name: str) -> InstanceConfig:
