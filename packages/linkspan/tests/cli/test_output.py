@@ -5,7 +5,7 @@ import json
 import pytest
 
 from linkspan.cli import run
-from linkspan.cli.output import answering, worst
+from linkspan.cli.output import answering, plain, worst
 from linkspan.core.errors import ConfigError, Unreachable
 
 
@@ -56,6 +56,25 @@ def test_a_raised_error_is_a_problem_with_its_place_and_fix(capsys):
     assert captured.out == ""
     assert "linkspan.yaml:3: no such key" in captured.err
     assert "remove it" in captured.err
+
+
+def test_what_a_record_holds_is_shown_and_not_obeyed(capsys):
+    nasty = "[code]<b>x</b>[/code] [/red] :boom: \x1b[2J\x9b31m\r\u009d0;title\x07"
+
+    def body(reply):
+        from rich.table import Table
+
+        table = Table("cause")
+        table.add_row(plain(nasty))
+        reply.say(nasty, table)
+        raise ConfigError(nasty)
+
+    assert ended(body, False) == 2
+    captured = capsys.readouterr()
+    for shown in (captured.out, captured.err):
+        assert "[code]<b>x</b>[/code] [/red] :boom: �[2J" in shown
+        assert not {"\x1b", "\x9b", "\x9d", "\r", "\x07"} & set(shown)
+    assert captured.out.count("[/code]") == 2
 
 
 def test_ctrl_c_is_resumable(capsys):

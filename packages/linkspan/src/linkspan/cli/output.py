@@ -21,7 +21,15 @@ from linkspan.core.errors import LinkspanError
 if TYPE_CHECKING:
     from rich.console import Console
 
+_CONTROLS = {
+    code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"
+}
 _SEVERITY = {0: 0, 1: 1, 3: 2, 4: 3, 2: 4}
+
+
+def plain(text: object) -> str:
+    """Text for a terminal: a control character, which could move the cursor or hide words, shows as �."""
+    return str(text).translate(_CONTROLS)
 
 
 def worst(codes: Iterable[int]) -> int:
@@ -57,7 +65,8 @@ class Reply:
     def say(self, *parts: Any) -> None:
         """Print for a person (text or anything rich renders); nothing in JSON mode."""
         if not self.as_json:
-            self.console.print(*parts, highlight=False)
+            shown = [plain(part) if isinstance(part, str) else part for part in parts]
+            self.console.print(*shown, highlight=False)
 
     @property
     def console(self) -> Console:
@@ -65,7 +74,8 @@ class Reply:
         if self._console is None:
             from rich.console import Console
 
-            self._console = Console(soft_wrap=True)
+            # Values of records are shown too: what looks like rich's markup in them is only text.
+            self._console = Console(soft_wrap=True, markup=False, emoji=False)
         return self._console
 
     def finish(self) -> int:
@@ -122,4 +132,4 @@ def usage_error(error: Any, arguments: list[str]) -> int:
 def _sentence(problem: dict[str, str]) -> str:
     place = f"{problem['where']}: " if problem["where"] else ""
     fix = f"\n  → {problem['fix']}" if problem["fix"] else ""
-    return f"{place}{problem['cause']} [{problem['code']}]{fix}"
+    return plain(f"{place}{problem['cause']} [{problem['code']}]{fix}")

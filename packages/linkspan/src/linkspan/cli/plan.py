@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linkspan.cli.options import DEFAULT_CONFIG, Account, AsJson, ConfigFile, OnInstance
-from linkspan.cli.output import Reply, answering
+from linkspan.cli.output import Reply, answering, plain
 
 if TYPE_CHECKING:
     from linkspan.flows.wiring import Wiring
@@ -65,4 +65,4 @@ def show(reply: Reply, wiring: Wiring, plan: Plan) -> None:
 
     names = {name: one.url for name, one in wiring.config.instances.items()}
     for style, line in render.lines(plan, names=names):
-        reply.say(Text(line, style=_STYLES[style]))
+        reply.say(Text(plain(line), style=_STYLES[style]))

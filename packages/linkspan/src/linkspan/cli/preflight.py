@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linkspan.cli.options import DEFAULT_CONFIG, Account, AsJson, ConfigFile, OnInstance
-from linkspan.cli.output import Reply, answering
+from linkspan.cli.output import Reply, answering, plain
 
 if TYPE_CHECKING:
     from linkspan.preflight.report import Finding, Report
@@ -90,4 +90,4 @@ def _words(finding: Finding) -> str:
             finding.answer.evidence["needs"]
         )
         story[0] += f" — {reason}"
-    return "\n".join(story)
+    return plain("\n".join(story))

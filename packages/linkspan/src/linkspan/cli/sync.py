@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from linkspan.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
-from linkspan.cli.output import Reply, answering
+from linkspan.cli.output import Reply, answering, plain
 
 Name = Annotated[str | None, typer.Argument(metavar="SYNC", help="Only this sync.")]
 
@@ -111,7 +111,7 @@ def _table(reply: Reply, rows: list[dict[str, Any]], columns: tuple[str, ...], *
 
     table = Table(*(column.replace("_", " ") for column in columns))
     for row in rows:
-        table.add_row(*(str(row.get(column) or "") for column in columns))
+        table.add_row(*(plain(row.get(column) or "") for column in columns))
     reply.say(table)
 
 

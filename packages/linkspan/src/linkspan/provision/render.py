@@ -54,6 +54,8 @@ def _instance(plan: InstancePlan) -> Iterator[tuple[str, str]]:
 
 
 def _short(text: str) -> str:
+    """A value on one line."""
+    text = " ".join(text.split())
     if not text:
         return "(empty)"
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
