@@ -183,3 +183,10 @@ def test_https_on_a_port_without_tls(context, web):
     server, _ = web
     answer = tls.run(context(f"https://127.0.0.1:{server.server_port}"))
     assert first(answer) == "tls_not_spoken", answer
+
+
+def test_authorities_that_cannot_be_read_are_told(context, tmp_path, web):
+    (tmp_path / "empty.pem").touch()
+    for name in ("empty.pem", "none.pem"):
+        answer = tls.run(context("https://127.0.0.1:9", instance={"ca": tmp_path / name}))
+        assert (answer.outcome, first(answer)) == ("fail", "ca_unusable")

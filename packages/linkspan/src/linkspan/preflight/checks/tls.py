@@ -7,8 +7,10 @@ import ssl
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from linkspan.connection.transport import tls as authorities
 from linkspan.core import clock
 from linkspan.core.check import Answer, Cause, Check
+from linkspan.core.errors import ConfigError
 from linkspan.preflight.context import Context
 
 _SECONDS = 10
@@ -27,9 +29,10 @@ def run(context: Context) -> Answer:
         )
     if context.instance.proxy:
         return Answer(outcome="pass", evidence={"note": "behind a proxy: proven by the first request"})
-    trust = ssl.create_default_context()
-    if context.instance.ca:
-        trust.load_verify_locations(cafile=str(context.instance.ca))
+    try:
+        trust = authorities(context.instance)
+    except ConfigError as error:
+        return Answer(outcome="fail", causes=(context.cause("ca_unusable", detail=error.cause),))
     try:
         with (
             socket.create_connection((host, parts.port or 443), timeout=_SECONDS) as plain,
