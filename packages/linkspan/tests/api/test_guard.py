@@ -4,6 +4,10 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from starlette.testclient import TestClient
 
+from linkspan.api import Access, create_app
+from linkspan.flows.hub import Hub
+from linkspan.flows.pulse import Pulse
+
 TOKEN = "a-token-for-tests"
 ADDRESS = "http://127.0.0.1:8700"
 INCIDENTS = "/api/desk/incidents"
@@ -93,6 +97,17 @@ def test_a_cookie_writes_only_from_our_own_page(stranger: TestClient) -> None:
 )
 def test_answers_only_to_its_own_names(client: TestClient, host: str, status: int) -> None:
     assert client.get("/api/fleet", headers={"Host": host}).status_code == status
+
+
+@pytest.mark.parametrize("host", ["hub.acme.com", "127.0.0.1:8700"])  # a proxy keeps the name, or not
+def test_the_public_address_is_our_own(hub: Hub, host: str) -> None:
+    access = Access([TOKEN], url="https://hub.acme.com")
+    browser = TestClient(create_app(hub, access, Pulse(hub.stamp)), base_url=ADDRESS)
+    browser.headers["Host"] = host
+    browser.headers["Cookie"] = f"linkspan={access.session_for(TOKEN)}"
+    for origin, status in (("https://hub.acme.com", 201), ("https://hub.acme.com.evil.example", 403)):
+        answer = browser.post(INCIDENTS, json={"name": "Mail is down"}, headers={"Origin": origin})
+        assert answer.status_code == status
 
 
 def test_bodies_end_at_one_mebibyte(client: TestClient) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from linkspan.config import load
 from linkspan.config.example import EXAMPLE
+from linkspan.config.home import home
 from linkspan.core.errors import ConfigError
 
 WHOLE = (Path(__file__).parent / "whole.yaml").read_text(encoding="utf-8")
@@ -133,6 +134,11 @@ WRONG = [
     ),
     ("https://acme.service-now.com", "acme", 4, "not an instance url", "https://acme.service-now.com"),
     ("https://acme.service-now.com", "https://me:pw@acme.service-now.com", 4, "holds a user", "admin"),
+    ("user_name: svc.reader", "user_name: 'javascript:gs.log(1)'", 9, "javascript", "as the instance has it"),
+    ("user_name: svc.reader", 'user_name: "svc\\nreader"', 9, "line break", "as the instance has it"),
+    ("owner: abel.tuter", "owner: ' JavaScript:x'", 7, "javascript", "as the instance has it"),
+    ('listen: "127', 'url: "hub.acme.com", listen: "127', 17, "not a url", "https://"),
+    ('listen: "127', 'url: "https://acme.com/hub", listen: "127', 17, "behind the host", "https://acme.com"),
     ("https://acme.service-now.com", "https://acme.service-now.com:x", 4, "not a url", "https://"),
     ("https://acme.service-now.com", "http://127.0.0.1:8081", 4, "same url as dev", "own url"),
     ("proxy: null", "proxy: socks", 4, "proxy", "http://host:port"),
@@ -195,6 +201,44 @@ def test_a_secret_written_in_the_file_is_refused_and_not_repeated(write, good: s
         load(write(WHOLE.replace(good, "hunter2", 1)))
     assert "not a secret reference" in caught.value.cause
     assert "hunter2" not in str(caught.value.problem())
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("https://acme.service-now.com", "https://me:hunter2@acme.service-now.com"),
+        ("https://acme.service-now.com", "https://me:hunter2@acme.service-now.com:x"),
+        ("https://acme.service-now.com", "https://me:80/hunter2//@acme.service-now.com"),
+        ("https://acme.service-now.com", "me:hunter2@acme.service-now.com"),
+        ("https://acme.service-now.com", "ftp://me:hunter2@acme.service-now.com"),
+        ("proxy: null", 'proxy: "http://me:hunter2@[proxy:80"'),
+        ("proxy: null", 'proxy: "ftp://me:hunter2@proxy:80"'),
+    ],
+)
+def test_a_password_in_a_url_is_not_repeated(write, good: str, bad: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(WHOLE.replace(good, bad, 1)))
+    assert caught.value.where == "linkspan.yaml:4"
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_proxys_password_is_not_shown(write) -> None:
+    config = load(write(WHOLE.replace("proxy: null", 'proxy: "http://me:hunter2@proxy:80"')))
+    assert config.instances["prod"].proxy == "http://me:hunter2@proxy:80"
+    assert "hunter2" not in repr(config)
+
+
+def test_the_hub_may_have_an_address_of_its_own(write) -> None:
+    config = load(write(WHOLE.replace('listen: "127', 'url: "https://hub.acme.com/", listen: "127')))
+    assert config.hub.url == "https://hub.acme.com"
+
+
+def test_a_home_that_cannot_be_made(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "file").touch()
+    for name in ("file", "file/home"):
+        monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / name))
+        with pytest.raises(ConfigError, match="cannot be made"):
+            home()
 
 
 def test_loopback_listens_without_tokens(write) -> None:

@@ -16,14 +16,19 @@ class Access:
     """Accepts any of ``tokens``; answers only when addressed by one of ``names`` or a loopback name.
 
     A browser holds a value derived from a token, never the token itself. Names come without port.
+    ``url`` is where people reach the hub when that is another address: its host counts as a name,
+    and its pages as our own whatever name a proxy in between asks for.
     """
 
-    def __init__(self, tokens: Iterable[str], names: Iterable[str] = ()) -> None:
+    def __init__(self, tokens: Iterable[str], names: Iterable[str] = (), *, url: str = "") -> None:
         self._tokens = tuple(token.encode() for token in tokens if token)
         if not self._tokens:
             raise ValueError("a hub needs at least one token")
         self._sessions = tuple(_session(token) for token in self._tokens)
-        self._names = LOOPBACK_NAMES | {name.lower() for name in names}
+        self._origin = url.lower()
+        self._names = LOOPBACK_NAMES | {
+            name.lower() for name in (*names, urlsplit(url).hostname or "") if name
+        }
 
     def session_for(self, token: str) -> str | None:
         """The cookie value for this token, None when the token is not accepted."""
@@ -46,8 +51,12 @@ class Access:
         """Whether a Host header names this hub: a page elsewhere cannot rebind its name to us."""
         return _name_in(host) in self._names
 
+    def origin_is_good(self, origin: str, host: str) -> bool:
+        """Whether an Origin header names one of our own pages, ``host`` being the Host header."""
+        return _is_same(origin, host) or bool(self._origin and origin.lower() == self._origin)
 
-def origin_is_same(origin: str, host: str) -> bool:
+
+def _is_same(origin: str, host: str) -> bool:
     """Whether an Origin header names the very host and port that the request was sent to."""
     try:
         parts = urlsplit(origin)

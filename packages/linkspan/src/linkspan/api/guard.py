@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from linkspan.api.access import COOKIE, Access, origin_is_same
+from linkspan.api.access import COOKIE, Access
 
 BODY_LIMIT = 1_048_576
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/favicon.ico", "/sign-in"})
@@ -52,7 +52,10 @@ class Guard:
         headers, path = Headers(scope=scope), scope["path"]
         if not self._access.host_is_good(headers.get("host", "")):
             return problem(
-                421, "host", "This hub does not answer to that name.", "Use the address it printed."
+                421,
+                "host",
+                "This hub does not answer to that name.",
+                "Use the address it printed, or name this one as hub.url.",
             )
         if int_of(headers.get("content-length")) > BODY_LIMIT:
             return _too_large()
@@ -64,7 +67,16 @@ class Guard:
         by_bearer = self._access.bearer_is_good(headers.get("authorization", ""))
         if not by_bearer and not self._access.cookie_is_good(headers.get("cookie", "")):
             return _who_are_you(scope, headers)
-        return None if by_bearer else _refuse_foreign_write(scope, headers)
+        return None if by_bearer else self._refuse_foreign_write(scope, headers)
+
+    def _refuse_foreign_write(self, scope: Scope, headers: Headers) -> Response | None:
+        """A cookie travels by itself, so a write with it must come from one of our own pages."""
+        origin, host = headers.get("origin", ""), headers.get("host", "")
+        if scope["method"] in SAFE_METHODS or self._access.origin_is_good(origin, host):
+            return None
+        return problem(
+            403, "origin", "This write did not come from a page of the hub.", "Reload and try again."
+        )
 
     def _sign_in(self, scope: Scope) -> Response | None:
         """A visit to ``/?token=…`` trades the token for a cookie and loses it from the address."""
@@ -109,13 +121,6 @@ def _who_are_you(scope: Scope, headers: Headers) -> Response:
     )
     answer.headers["WWW-Authenticate"] = 'Bearer realm="linkspan"'
     return answer
-
-
-def _refuse_foreign_write(scope: Scope, headers: Headers) -> Response | None:
-    """A cookie travels by itself, so a write with it must come from one of our own pages."""
-    if scope["method"] in SAFE_METHODS or origin_is_same(headers.get("origin", ""), headers.get("host", "")):
-        return None
-    return problem(403, "origin", "This write did not come from a page of the hub.", "Reload and try again.")
 
 
 def _too_large() -> Response:

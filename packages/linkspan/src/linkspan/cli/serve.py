@@ -62,7 +62,7 @@ def _serve(wiring: Wiring) -> None:
         tokens = tokens or [server.own_token(wiring.home)]
         listener = server.listen(settings.host, settings.port)
         url = server.address_of(listener)
-        hub = open_hub(wiring, url)
+        hub = open_hub(wiring, settings.url or url)
         pulse = Pulse(hub.stamp)
 
         def ready() -> None:
@@ -73,7 +73,8 @@ def _serve(wiring: Wiring) -> None:
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
 
-        app = create_app(hub, Access(tokens, [settings.host]), pulse, parts=[pages])
+        access = Access(tokens, [settings.host], url=settings.url)
+        app = create_app(hub, access, pulse, parts=[pages])
         try:
             server.run(app, listener, pulse, home=wiring.home, ready=ready)
         finally:

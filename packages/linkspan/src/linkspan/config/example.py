@@ -38,4 +38,5 @@ sync:
 hub:
   listen: "127.0.0.1:8700"                    # another address needs tokens
   # tokens: ["env:LINKSPAN_TOKEN"]
+  # url: "https://linkspan.example.com"       # where people reach it, when that is not what it listens on
 """

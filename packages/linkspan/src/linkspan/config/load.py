@@ -26,6 +26,8 @@ from linkspan.config.values import (
     InstanceConfig,
     SyncConfig,
 )
+from linkspan.core import query
+from linkspan.core.errors import ConfigError
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _SYNC_KEYS = (
@@ -120,35 +122,56 @@ def _admin(node: Node) -> AdminConfig:
 
 def _url(node: Node) -> str:
     text = node.text().strip()
-    parts = _split(node, text)
+    parts = _split(node, text, "https://acme.service-now.com")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        host = text.removeprefix("//").rstrip("/")
+        host = _shown(text).removeprefix("//").rstrip("/")
         host = host if "." in host else f"{host}.service-now.com"
-        node.refuse(f"{text} is not an instance url", f"write https://{host}")
-    if parts.username is not None or parts.password is not None:
-        node.refuse("the url holds a user", "put user and secret under admin and leave them out of the url")
-    origin = f"{parts.scheme}://{parts.netloc}"
-    if parts.path not in ("", "/") or parts.query or parts.fragment:
-        node.refuse("the url goes on behind the host", f"write {origin}")
+        node.refuse(f"{_shown(text)} is not an instance url", f"write https://{host}")
+    origin = _origin(node, "https://acme.service-now.com")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         node.refuse("http:// would send secrets in the clear", f"write https://{parts.netloc}")
     return origin
 
 
-def _split(node: Node, text: str) -> SplitResult:
+def _origin(node: Node, example: str) -> str:
+    """Scheme, host and port, and nothing else."""
+    text = node.text().strip()
+    parts = _split(node, text, example)
+    if "@" in text:
+        node.refuse("the url holds a user", "put user and secret under admin and leave them out of the url")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        node.refuse(f"{text} is not a url", f"write {example}")
+    origin = f"{parts.scheme}://{parts.netloc}"
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        node.refuse("the url goes on behind the host", f"write {origin}")
+    return origin
+
+
+def _split(node: Node, text: str, example: str) -> SplitResult:
     try:
         parts = urlsplit(text)
         _ = parts.port
     except ValueError as error:
-        node.refuse(f"{text} is not a url ({error})", "write https://acme.service-now.com")
+        # Not the error's own words: they may repeat a part of the text.
+        raise ConfigError(
+            f"{node.name}: {_shown(text)} is not a url", where=node.where, fix=f"write {example}"
+        ) from error
     return parts
+
+
+def _shown(text: str) -> str:
+    """A url for an error: what stands before its last @ may be a password."""
+    if "@" not in text:
+        return text
+    scheme = re.match(r"[a-z]+://", text, re.IGNORECASE)
+    return (scheme[0] if scheme else "") + text.rpartition("@")[2]
 
 
 def _proxy(node: Node | None) -> str | None:
     if node is None or node.content is None:
         return None
     text = node.text()
-    if _split(node, text).scheme not in ("http", "https"):
+    if _split(node, text, "http://host:port").scheme not in ("http", "https"):
         node.refuse("this is not an http proxy", "write http://host:port")
     return text
 
@@ -181,14 +204,24 @@ def _account(name: str, node: Node, instances: Mapping[str, InstanceConfig]) -> 
         wanted.refuse("names no instance, or one twice", f"choose from {', '.join(instances)}")
     return AccountConfig(
         name=name,
-        recipe=_required(node, parts, "recipe", "recipe: incident-io").text(),
+        recipe=_required(node, parts, "recipe", "recipe: sync").text(),
         profile=parts["profile"].text() if "profile" in parts else "least",
-        user_name=_required(node, parts, "user_name", f"user_name: svc.{name}").text(),
-        owner=parts["owner"].text() if "owner" in parts else "",
+        user_name=_searched(_required(node, parts, "user_name", f"user_name: svc.{name}")),
+        owner=_searched(parts["owner"]) if "owner" in parts else "",
         instances=names,
         scheme=_required(node, parts, "scheme", "scheme: oauth_client").choice(SCHEMES),
         where=node.where,
     )
+
+
+def _searched(node: Node) -> str:
+    """The name of a user, which the instance will be asked for."""
+    text = node.text()
+    try:
+        query.escape(text)
+    except ValueError as error:
+        node.refuse(str(error), "write the user name as the instance has it")
+    return text
 
 
 def _syncs(node: Node | None, accounts: Mapping[str, AccountConfig], base: Path) -> Mapping[str, SyncConfig]:
@@ -228,7 +261,7 @@ def _filter(node: Node | None) -> str:
 
 
 def _hub(node: Node) -> HubConfig:
-    parts = node.mapping(("listen", "tokens"))
+    parts = node.mapping(("listen", "tokens", "url"))
     tokens = _references(parts.get("tokens"))
     host, port = _listen(parts["listen"]) if "listen" in parts else ("127.0.0.1", 8700)
     if host not in LOOPBACK and not tokens:
@@ -236,7 +269,8 @@ def _hub(node: Node) -> HubConfig:
             f"the hub would listen on {host} without a token",
             "add tokens: [env:LINKSPAN_TOKEN], or listen on 127.0.0.1",
         )
-    return HubConfig(host=host, port=port, tokens=tokens, where=node.where)
+    url = _origin(parts["url"], "https://linkspan.example.com") if "url" in parts else ""
+    return HubConfig(host=host, port=port, tokens=tokens, url=url, where=node.where)
 
 
 def _listen(node: Node) -> tuple[str, int]:

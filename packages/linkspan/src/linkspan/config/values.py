@@ -31,7 +31,8 @@ class AdminConfig:
 class InstanceConfig:
     """One ServiceNow instance.
 
-    ``url`` has no trailing slash. ``ca`` is a PEM file of further certificate authorities.
+    ``url`` has no trailing slash. ``ca`` is a PEM file of further certificate authorities. ``proxy``
+    may hold a password.
     ``requests_per_minute`` is what linkspan allows itself; 0 means no limit (the loader's choice for
     loopback hosts; 600 elsewhere). ``transaction_seconds`` is how long the instance lets one request
     run (its transaction quota): so long a write with a lost answer may still be committed.
@@ -42,7 +43,7 @@ class InstanceConfig:
     environment: str = "development"
     admin: AdminConfig | None = None
     ca: Path | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     requests_per_minute: int = 0
     transaction_seconds: float = 60
     where: str = ""
@@ -84,11 +85,16 @@ class SyncConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class HubConfig:
-    """Where the hub listens. ``tokens`` are secret references; empty is allowed on loopback only."""
+    """Where the hub listens. ``tokens`` are secret references; empty is allowed on loopback only.
+
+    ``url`` is where people reach it when that is another address (a proxy, a name), without a
+    trailing slash; empty when it is the one it listens on.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8700
     tokens: tuple[str, ...] = ()
+    url: str = ""
     where: str = ""
 
 
