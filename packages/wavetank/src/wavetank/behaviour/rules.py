@@ -62,7 +62,7 @@ def _text(flag: bool) -> str:
 BUILT_IN: tuple[Rule, ...] = (
     Rule("Calculate user name", "sys_user", 10, identity.full_name, "name = first name + last name"),
     Rule("Identity type sets web service access", "sys_user", 20, identity.machine, "machine ticks, human unticks"),
-    Rule("Log out locked users", "sys_user", 900, sessions.log_out_locked, "locking ends the user's sessions", "after", UPDATE),
+    Rule("Log out locked users", "sys_user", 900, sessions.log_out, "locking or deactivating ends the sessions", "after", UPDATE),
     Rule("Register OAuth client", "oauth_entity", 50, clients.register, "makes a client id and secret", on=INSERT),
     *(
         Rule("Inherited roles", table, 900, identity.inherited_roles, "brings inherited roles in line", "after", ALL)

@@ -120,11 +120,11 @@ class Sessions:
                 self.end(held)
 
     def _over(self, held: UiSession) -> bool:
-        """Unused for too long, or of a user who is no longer there, active or unlocked."""
+        """Unused for too long, or of a user who is gone or locked (by failed logins, past every rule)."""
         if self._instance.clock.seconds() - held.used >= self._seconds():
             return True
         user = self._instance.database.get("sys_user", held.who.sys_id)
-        return user is None or user["active"] == "false" or user["locked_out"] == "true"
+        return user is None or user["locked_out"] == "true"
 
     def _seconds(self) -> float:
         text = self._instance.property(TIMEOUT, "30")
@@ -136,9 +136,9 @@ class Sessions:
                 self.end(held)
 
 
-def log_out_locked(change: "Change") -> None:
-    """Locking a user out ends the user's sessions at once (ServiceNow docs: sys_user)."""
-    if change.changes("locked_out") and change.row["locked_out"] == "true":
+def log_out(change: "Change") -> None:
+    """Locking a user out, or deactivating, ends the user's sessions at once."""
+    if change.changes_to("locked_out", "true") or change.changes_to("active", "false"):
         change.instance.sessions.end_all(change.row["sys_id"])
 
 
