@@ -18,9 +18,9 @@ from linkspan.provision.kinds.base import text
 from linkspan.provision.kinds.oauth_application import client_id, set_client_secret
 from linkspan.provision.kinds.user import set_password
 from linkspan.provision.observed import Reader
-from linkspan.provision.ownership import Mark, fingerprint
+from linkspan.provision.ownership import Mark, fingerprint, holder
 from linkspan.provision.plan import Order
-from linkspan.provision.values import Change, InstancePlan, Wanted
+from linkspan.provision.values import Change, InstancePlan, Value, Wanted
 
 
 class Marking(Protocol):
@@ -148,34 +148,44 @@ class _Work:
                 where=self._instance,
                 fix="run the command again; it will compare anew",
             )
-        values = self._values(wanted.values, change)
-        credentials = self._orders[change.account].credentials
+        values = self._values(kind, wanted.values, change)
+        credentials = self._orders[change.account].secret(wanted)
         self._mark(kind, change, "", values)
         try:
             row = kind.create(self._desk.line, values, credentials)
         except Ambiguous as unknown:
-            row = self._look_again(kind, wanted, unknown)
+            row = self._look_again(kind, wanted, credentials, unknown)
         sys_id = text(row["sys_id"])
         self._reader.known[wanted.id] = sys_id
-        self._mark(kind, change, sys_id, values)
+        self._mark(kind, change, sys_id, values, secret=credentials.fingerprint)
         if change.kind in ("user", "oauth_application"):
             self._sent.add(change.account)
         self._check_kept(kind, change, values, row)
         return sys_id
 
-    def _look_again(self, kind: Kind, wanted: Wanted, unknown: Ambiguous) -> dict[str, Any]:
+    def _look_again(
+        self, kind: Kind, wanted: Wanted, credentials: Credentials, unknown: Ambiguous
+    ) -> dict[str, Any]:
         """A create was sent and its outcome is unknown: it counts if the record is there."""
         if self._reader.find(wanted) is None:
             raise unknown
         sys_id = self._reader.known[wanted.id]
-        return kind.update(self._desk.line, sys_id, self._values(wanted.fields, None))
+        row = kind.update(self._desk.line, sys_id, self._values(kind, wanted.fields, None))
+        if wanted.secret_of:
+            kind.send_secret(self._desk.line, sys_id, credentials)
+        return row
 
     def _update(self, kind: Kind, change: Change, wanted: Wanted) -> str:
-        values = self._values(wanted.fields, change)
+        values = self._values(kind, wanted.fields, change)
         if not kind.shared:
             self._mark(kind, change, change.sys_id, values)
-        row = kind.update(self._desk.line, change.sys_id, values)
-        self._check_kept(kind, change, values, row)
+        if values:
+            row = kind.update(self._desk.line, change.sys_id, values)
+            self._check_kept(kind, change, values, row)
+        if wanted.secret_of:
+            credentials = self._orders[change.account].secret(wanted)
+            kind.send_secret(self._desk.line, change.sys_id, credentials)
+            self._mark(kind, change, change.sys_id, values, secret=credentials.fingerprint)
         return change.sys_id
 
     def _credential(self, order: Order) -> str:
@@ -218,20 +228,25 @@ class _Work:
             )
         return user_name
 
-    def _values(self, values: Mapping[str, Any], change: Change | None) -> dict[str, str]:
-        resolved = self._reader.resolve(values)
-        if resolved is None:
+    def _values(self, kind: Kind, values: Mapping[str, Value], change: Change | None) -> dict[str, str]:
+        cells = self._reader.cells(kind, values)
+        if cells is None:
             subject = change.id if change is not None else "a record"
             raise Stale(
                 f"{subject} refers to a record that is not there", where=self._instance, fix="plan again"
             )
-        return resolved
+        return cells
 
-    def _mark(self, kind: Kind, change: Change, sys_id: str, values: Mapping[str, str]) -> None:
-        if kind.retires != "leave":
-            self._desk.marks.mark(
-                self._instance, change.account, change.kind, change.key, sys_id, fingerprint(values)
-            )
+    def _mark(
+        self, kind: Kind, change: Change, sys_id: str, values: Mapping[str, str], *, secret: str = ""
+    ) -> None:
+        """Write the record down as ours; one that carries a secret by the secret, once that is sent."""
+        wanted = change.wanted
+        if kind.retires == "leave" or wanted is None:
+            return
+        account = holder(wanted, change.account)
+        stands_for = secret if wanted.secret_of else fingerprint(values)
+        self._desk.marks.mark(self._instance, account, change.kind, change.key, sys_id, stands_for)
 
     def _check_kept(
         self, kind: Kind, change: Change, values: Mapping[str, str], row: Mapping[str, Any]

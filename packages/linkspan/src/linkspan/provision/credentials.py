@@ -6,6 +6,7 @@ basic it is the password; for OAuth a JSON object of the parts that the scheme n
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets as randomness
 import string
@@ -114,6 +115,17 @@ class Credentials:
         """The password of the user; made and stored as pending if there is none."""
         self.prepare()
         return self._parts()["password"]
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for the password without giving it away; empty when there is none.
+
+        Slow to compute on purpose: a password that a person chose could be guessed from a fast one.
+        """
+        password = self._parts().get("password", "")
+        if not password:
+            return ""
+        return hashlib.scrypt(password.encode(), salt=self.name.encode(), n=4096, r=8, p=1, dklen=12).hex()
 
     def client_secret(self) -> str:
         """The secret of the OAuth application; made and stored as pending if there is none."""

@@ -9,7 +9,7 @@ from linkspan.connection import Connection
 from linkspan.core import query
 from linkspan.provision.kinds import BY_NAME, Kind
 from linkspan.provision.kinds.base import text
-from linkspan.provision.values import Ref, Value, Wanted
+from linkspan.provision.values import Choice, Ref, Value, Wanted
 
 
 class Reader:
@@ -18,36 +18,59 @@ class Reader:
     def __init__(self, line: Connection) -> None:
         self._line = line
         self._columns: dict[str, frozenset[str]] = {}
+        self._labels: dict[str, dict[str, str]] = {}
+        self._choices: dict[tuple[str, str], dict[str, str]] = {}
         self.known: dict[str, str] = {}
 
     def find(self, wanted: Wanted) -> dict[str, str] | None:
-        """The record with this natural key, values as text, or None.
+        """The record with this natural key, values as text by the names ``wanted`` uses, or None.
 
         None too when the key refers to a record that does not exist yet.
         """
-        match = self.resolve(wanted.match)
+        kind = BY_NAME[wanted.kind]
+        match = self.cells(kind, wanted.match)
         if match is None:
             return None
-        kind = BY_NAME[wanted.kind]
         encoded = query.all_of(*(query.term(name, "=", value) for name, value in match.items()))
-        row = self._line.table.first(kind.table, encoded, fields=("sys_id", *wanted.values, *kind.watched))
+        columns = {name: self._column(kind, name) for name in (*wanted.match, *wanted.fields, *kind.watched)}
+        row = self._line.table.first(kind.table, encoded, fields=("sys_id", *columns.values()))
         if row is None:
             return None
-        found = {name: text(value) for name, value in row.items()}
-        self.known[wanted.id] = found["sys_id"]
-        return found
+        found = {name: text(row[column]) for name, column in columns.items() if column in row}
+        self.known[wanted.id] = text(row["sys_id"])
+        return {**found, "sys_id": self.known[wanted.id]}
 
-    def resolve(self, values: Mapping[str, Value]) -> dict[str, str] | None:
-        """The values with references as sys_ids; None when one of them is not known yet."""
-        resolved: dict[str, str] = {}
+    def find_refs(self, wanted: Wanted) -> None:
+        """Look for the records that the natural key refers to, groups and roles by their name."""
+        for value in wanted.match.values():
+            if isinstance(value, Ref) and value.kind in ("group", "role") and value.id not in self.known:
+                self.find(Wanted(kind=value.kind, key=value.key, match={"name": value.key}, because=""))
+
+    def cells(self, kind: Kind, values: Mapping[str, Value]) -> dict[str, str] | None:
+        """The values as the instance keeps them: by column, references as sys_ids, choices as stored.
+
+        None when one of them refers to a record that is not known yet.
+        """
+        cells: dict[str, str] = {}
         for name, value in values.items():
-            if isinstance(value, Ref):
-                if value.id not in self.known:
-                    return None
-                resolved[name] = self.known[value.id]
-            else:
-                resolved[name] = value
-        return resolved
+            cell = self.cell(kind, name, value)
+            if cell is None:
+                return None
+            cells[self._column(kind, name)] = cell
+        return cells
+
+    def cell(self, kind: Kind, name: str, value: Value) -> str | None:
+        """One value as the instance keeps it; None when it refers to a record that is not known yet."""
+        if isinstance(value, Ref):
+            return self.known.get(value.id)
+        return self._stored(kind, self._column(kind, name), value) if isinstance(value, Choice) else value
+
+    def unlabelled(self, kind: Kind) -> tuple[str, ...]:
+        """Labels of the kind that no column of this instance has."""
+        if not kind.labels:
+            return ()
+        columns = self._labelled(kind.table)
+        return tuple(label for label in kind.labels if label.lower() not in columns)
 
     def lacks(self, kind: Kind, field: str) -> bool:
         """Whether this release does not have an optional field. Unknown counts as present."""
@@ -65,3 +88,27 @@ class Reader:
             rows = self.rows("sys_dictionary", query.term("name", "=", table), ("element",))
             self._columns[table] = frozenset(text(row.get("element")) for row in rows) - {""}
         return self._columns[table]
+
+    def _column(self, kind: Kind, name: str) -> str:
+        return self._labelled(kind.table)[name.lower()] if kind.labels else name
+
+    def _labelled(self, table: str) -> dict[str, str]:
+        """Columns by label in lower case."""
+        if table not in self._labels:
+            rows = self.rows("sys_dictionary", query.term("name", "=", table), ("element", "column_label"))
+            self._labels[table] = {
+                text(row.get("column_label")).lower(): text(row.get("element"))
+                for row in rows
+                if row.get("element")
+            }
+        return self._labels[table]
+
+    def _stored(self, kind: Kind, column: str, choice: Choice) -> str:
+        """What the instance keeps for a choice; the label itself where it lists no such choice."""
+        if (kind.table, column) not in self._choices:
+            encoded = query.all_of(query.term("name", "=", kind.table), query.term("element", "=", column))
+            rows = self.rows("sys_choice", encoded, ("label", "value"))
+            self._choices[kind.table, column] = {
+                text(row.get("label")).lower(): text(row.get("value")) for row in rows
+            }
+        return self._choices[kind.table, column].get(choice.label.lower(), choice.label)

@@ -25,8 +25,19 @@ class Mark(Protocol):
     @property
     def sys_id(self) -> str: ...
 
+    @property
+    def fingerprint(self) -> str: ...
+
+
+COMMON = ""  # the account of records that serve several accounts
+SIGNATURE = "linkspan"  # the ``source`` of such records
 
 Marks = Mapping[tuple[str, str], Mark]
+
+
+def holder(wanted: Wanted, account: str) -> str:
+    """In whose name a record is marked."""
+    return COMMON if wanted.common else account
 
 
 def is_ours(marks: Marks, wanted: Wanted, row: Mapping[str, str], account: str, signature: str) -> bool:
@@ -34,8 +45,14 @@ def is_ours(marks: Marks, wanted: Wanted, row: Mapping[str, str], account: str, 
 
     A mark without a sys_id means: we were about to create it when we were stopped.
     """
+    if wanted.common:
+        signature = SIGNATURE
     mark = marks.get((wanted.kind, wanted.key))
-    if mark is not None and mark.account == account and mark.sys_id in ("", row.get("sys_id", "")):
+    if (
+        mark is not None
+        and mark.account == holder(wanted, account)
+        and mark.sys_id in ("", row.get("sys_id", ""))
+    ):
         return True
     return signature in (row.get("source"), row.get("comments"))
 

@@ -7,14 +7,14 @@ of the same natural key that is not ours, the removal of more than 30 % of what 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from linkspan.connection import Connection
 from linkspan.core import query
 from linkspan.core.errors import LinkspanError
 from linkspan.provision.credentials import Credentials
 from linkspan.provision.desired import credential_of, desire
-from linkspan.provision.kinds import BY_NAME, CREDENTIAL, Intent, Kind
+from linkspan.provision.kinds import BY_NAME, CREDENTIAL, KINDS, Intent, Kind
 from linkspan.provision.kinds.base import in_words, text
 from linkspan.provision.observed import Reader
 from linkspan.provision.ownership import Mark, Marks, is_ours
@@ -26,10 +26,15 @@ MOST_DELETES = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One account to be compared on an instance, with its credential."""
+    """One account to be compared on an instance, with its credential here and on its other instances."""
 
     intent: Intent
     credentials: Credentials
+    peers: Mapping[str, Credentials] = field(default_factory=dict)
+
+    def secret(self, wanted: Wanted) -> Credentials:
+        """The credential whose secret a record carries: that of another instance, or this one's own."""
+        return self.peers[wanted.secret_of] if wanted.secret_of else self.credentials
 
 
 def plan_instance(
@@ -69,6 +74,7 @@ class _Account:
         self._instance = instance
         self._reader = reader
         self._intent = order.intent
+        self._order = order
         self._credentials = order.credentials
         self._marks = marks
         self._absent: set[str] = set()  # given records that are not there
@@ -81,61 +87,87 @@ class _Account:
         changes = [change for one in wanted if (change := self._compare(one)) is not None]
         changes += self._credential()
         changes += self._strangers(wanted)
-        changes += self._orphans({(one.kind, one.key) for one in wanted})
+        # What takes away comes last: a running integration keeps what it needs until the rest is proven.
+        taken_back = self._taken_back()
+        changes += taken_back
+        settled = {one.id for one in wanted} | {one.id for one in taken_back}
+        changes += self._orphans(settled)
         return changes
 
     def _compare(self, wanted: Wanted) -> Change | None:
         kind = BY_NAME[wanted.kind]
-        if any(isinstance(value, Ref) and value.id in self._absent for value in wanted.match.values()):
+        needs = {value.id for value in wanted.match.values() if isinstance(value, Ref)} | {*wanted.after}
+        if needs & self._absent:
+            self._absent.add(wanted.id)
             return None  # told once, by the record that is missing
+        by_hand = wanted.blocked or self._unlabelled(kind, wanted)
+        if by_hand:
+            return self._manual(wanted, by_hand)
         row = self._reader.find(wanted)
         if row is None:
             return self._missing(kind, wanted) if kind.given else self._create(kind, wanted)
         if kind.given:
             return None
         self._client_id = row.get("client_id", self._client_id)
-        if not kind.shared and not is_ours(self._marks, wanted, row, self._intent.account, self._intent.mark):
+        ours = kind.shared or is_ours(self._marks, wanted, row, self._intent.account, self._intent.mark)
+        if not ours:
             self.brakes.append(_foreign(self._instance, wanted))
-        return self._update(kind, wanted, row)
+        return self._update(kind, wanted, row, ours=ours)
 
     def _missing(self, kind: Kind, wanted: Wanted) -> Change:
         self._absent.add(wanted.id)
+        return self._manual(wanted, kind.missing(wanted))
+
+    def _manual(self, wanted: Wanted, artefact: str) -> Change:
         return Change(
             account=self._intent.account,
             action="manual",
             kind=wanted.kind,
             key=wanted.key,
             because=wanted.because,
-            artefact=kind.missing(wanted),
+            artefact=artefact,
         )
+
+    def _unlabelled(self, kind: Kind, wanted: Wanted) -> str:
+        """What to do by hand where a table has no column of a label we need; empty if it has them all."""
+        lacking = self._reader.unlabelled(kind)
+        if not lacking:
+            return ""
+        values = ", ".join(f"{name} = {in_words(value)}" for name, value in wanted.values.items())
+        return f"{kind.table} has no column labelled {', '.join(lacking)}. Enter by hand: {values}."
 
     def _create(self, kind: Kind, wanted: Wanted) -> Change:
         kept = self._kept(wanted, {name for name in wanted.fields if self._reader.lacks(kind, name)})
-        if kind.name == "group_role":
+        if kind.name in ("group_role", "user_role"):
             self._check_role(wanted)
+        shown = {name: FieldChange(before="", after=in_words(value)) for name, value in kept.values.items()}
+        if wanted.secret_of:
+            shown["password"] = FieldChange(before="", after=_secret_in_words(wanted))
         return Change(
             account=self._intent.account,
             action="create",
             kind=wanted.kind,
             key=wanted.key,
-            fields={
-                name: FieldChange(before="", after=in_words(value)) for name, value in kept.values.items()
-            },
+            fields=shown,
             because=wanted.because,
             after=wanted.after,
             wanted=kept,
         )
 
-    def _update(self, kind: Kind, wanted: Wanted, row: Mapping[str, str]) -> Change | None:
+    def _update(self, kind: Kind, wanted: Wanted, row: Mapping[str, str], *, ours: bool) -> Change | None:
         kept = self._kept(wanted, {name for name in kind.optional if name not in row})
         differing: dict[str, Value] = {}
         fields: dict[str, FieldChange] = {}
         for name, value in kept.fields.items():
-            target = self._reader.known.get(value.id) if isinstance(value, Ref) else value
+            target = self._reader.cell(kind, name, value)
             seen = row.get(name, "")
             if target is None or not kind.same(name, target, seen):
                 differing[name] = value
                 fields[name] = FieldChange(before=seen, after=in_words(value))
+        if wanted.secret_of and not self._secret_sent(wanted):
+            fields["password"] = FieldChange(before="another secret, or none", after=_secret_in_words(wanted))
+        if not ours and not fields:
+            fields["adopted"] = FieldChange(before="false", after="true")
         if not fields:
             return None
         return Change(
@@ -149,6 +181,12 @@ class _Account:
             wanted=_with_fields(wanted, differing),
             sys_id=row["sys_id"],
         )
+
+    def _secret_sent(self, wanted: Wanted) -> bool:
+        """Whether the record carries the secret of today; it cannot be read, so our list says it."""
+        mark = self._marks.get((wanted.kind, wanted.key))
+        newest = self._order.secret(wanted).fingerprint
+        return mark is not None and newest != "" and mark.fingerprint == newest
 
     def _kept(self, wanted: Wanted, lacking: Collection[str]) -> Wanted:
         """Without the fields this release lacks and without references to what is not there."""
@@ -198,66 +236,92 @@ class _Account:
         ]
 
     def _strangers(self, wanted: Sequence[Wanted]) -> list[Change]:
-        """Roles that somebody else added to our group: never removed silently, always told."""
-        group = self._reader.known.get(f"group/{self._intent.group}")
-        if group is None:
-            return []
+        """Roles that somebody else added to a group of the account: never removed silently, always told."""
         keys = {one.key for one in wanted if one.kind == "group_role"}
+        return [
+            Change(
+                account=self._intent.account,
+                action="manual",
+                kind="group_role",
+                key=f"{group}: {role}",
+                because="the group has a role that the recipe does not name, and every member gets it",
+                artefact=f"Remove {role} from group {group}, or name it in the recipe.",
+            )
+            for group in self._intent.groups
+            for role in self._roles_of(group)
+            if f"{group}: {role}" not in keys and not self._goes(f"{group}: {role}")
+        ]
+
+    def _roles_of(self, group: str) -> list[str]:
+        sys_id = self._reader.known.get(f"group/{group}")
+        if sys_id is None:
+            return []
         rows = self._reader.rows(
-            "sys_group_has_role", query.term("group", "=", group), ("sys_id", "role.name")
+            "sys_group_has_role", query.term("group", "=", sys_id), ("sys_id", "role.name")
         )
+        return [name for row in rows if (name := text(row.get("role.name")))]
+
+    def _goes(self, key: str) -> bool:
+        """Whether a role of a group is ours and taken away by this plan."""
+        mark = self._marks.get(("group_role", key))
+        return mark is not None and mark.account == self._intent.account
+
+    def _taken_back(self) -> list[Change]:
+        """What another profile of the recipe gives and this one does not, as far as it is there.
+
+        Ours goes, whether or not its making was ever finished; what somebody else made is told.
+        """
         found = []
-        for row in rows:
-            role = text(row.get("role.name"))
-            key = f"{self._intent.group}: {role}"
-            if role and key not in keys and ("group_role", key) not in self._marks:
-                found.append(
-                    Change(
-                        account=self._intent.account,
-                        action="manual",
-                        kind="group_role",
-                        key=key,
-                        because="the group has a role that no recipe names and linkspan did not grant",
-                        artefact=f"Remove {role} from group {self._intent.group}, or name it in the recipe.",
-                    )
-                )
+        for wanted in (one for kind in KINDS for one in kind.unwant(self._intent)):
+            self._reader.find_refs(wanted)
+            row = self._reader.find(wanted)
+            if row is None:
+                continue
+            mark = self._marks.get((wanted.kind, wanted.key))
+            if (
+                mark is not None
+                and mark.account == self._intent.account
+                and mark.sys_id in ("", row["sys_id"])
+            ):
+                found.append(self._delete(wanted.kind, wanted.key, row["sys_id"], wanted.because))
+            else:
+                step = f"Remove it by hand, or use a profile that asks for it: {wanted.key}."
+                found.append(self._manual(wanted, f"linkspan did not make it. {step}"))
         return found
 
-    def _orphans(self, wanted: set[tuple[str, str]]) -> list[Change]:
+    def _delete(self, kind: str, key: str, sys_id: str, because: str) -> Change:
+        return Change(
+            account=self._intent.account,
+            action="delete",
+            kind=kind,
+            key=key,
+            because=because,
+            sys_id=sys_id,
+        )
+
+    def _orphans(self, settled: set[str]) -> list[Change]:
         """Records of ours that nothing wants any more, those that depend on others first."""
         orphans = [
             mark
             for mark in self._marks.values()
             if mark.account == self._intent.account
-            and (mark.kind, mark.key) not in wanted
+            and f"{mark.kind}/{mark.key}" not in settled
             and mark.kind in BY_NAME
             and BY_NAME[mark.kind].retires != "leave"
             and mark.sys_id
         ]
         order = list(BY_NAME)
         orphans.sort(key=lambda mark: order.index(mark.kind), reverse=True)
-        return [
-            Change(
-                account=self._intent.account,
-                action="delete",
-                kind=mark.kind,
-                key=mark.key,
-                because="linkspan made it and nothing needs it any more",
-                sys_id=mark.sys_id,
-            )
-            for mark in orphans
-        ]
+        because = "linkspan made it and nothing needs it any more"
+        return [self._delete(mark.kind, mark.key, mark.sys_id, because) for mark in orphans]
+
+
+def _secret_in_words(wanted: Wanted) -> str:
+    return f"the account's secret on {wanted.secret_of}"
 
 
 def _with_fields(wanted: Wanted, fields: Mapping[str, Value]) -> Wanted:
-    return Wanted(
-        kind=wanted.kind,
-        key=wanted.key,
-        match=wanted.match,
-        fields=fields,
-        because=wanted.because,
-        after=wanted.after,
-    )
+    return replace(wanted, fields=fields)
 
 
 def _foreign(instance: str, wanted: Wanted) -> Brake:

@@ -1,42 +1,126 @@
 """Recipes: what an integration needs of an account, as data, with a reason for each grant.
 
-A recipe is a YAML file: ``recipe``, ``says``, ``profiles: {NAME: {says, grants: [{role, because}]}}``.
+A recipe is a YAML file::
+
+    recipe: NAME
+    says: …
+    application: {name, scope, table, because, install}   # a Store app; it is there if its table is
+    registers: {because}                              # every instance knows every other of the account's
+    instead: [{guide, here}]                          # what a guide asks for, and what is done here
+    profiles:
+      NAME:
+        says: …
+        user: {identity_type: human | machine, web_service_access_only: true | false, because}
+        groups: [{name, because, grants: [{role, because}]}]
+        grants: [{role, because, on: user}]           # without `on`, through a group of the account's own
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from linkspan.core.errors import ConfigError
 
+IDENTITY_TYPES = ("human", "machine")
+_TOP = {"recipe", "says", "application", "registers", "instead", "profiles"}
+_PROFILE = {"says", "user", "groups", "grants"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """One role and why the account needs it."""
+    """One role and why the account needs it.
+
+    ``group`` names the group that carries it, empty for the account's own; ``direct`` means that it is
+    granted to the user itself.
+    """
 
     role: str
+    because: str
+    group: str = ""
+    direct: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedGroup:
+    """A group that several accounts may share, by its name on the instance."""
+
+    name: str
     because: str
 
 
 @dataclass(frozen=True, kw_only=True)
+class UserFlags:
+    """What kind of user the account is."""
+
+    identity_type: str = "machine"
+    web_service_access_only: bool = True
+    because: str = "the account is a machine and signs in as itself"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreApp:
+    """An application a recipe builds on: there if its ``table`` is, else to be had as ``install`` says."""
+
+    name: str
+    scope: str
+    table: str
+    because: str
+    install: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instead:
+    """What a guide asks for, and what is done here in its place."""
+
+    guide: str
+    here: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Profile:
-    """One way to satisfy a recipe: ``least`` (the default) or ``documented``."""
+    """One way to satisfy a recipe. ``grants`` are all of them, however they are carried.
+
+    ``left_groups`` and ``left_roles`` are what other profiles of the recipe give and this one takes back.
+    """
 
     name: str
     says: str
     grants: tuple[Grant, ...]
+    user: UserFlags = UserFlags()
+    groups: tuple[NamedGroup, ...] = ()
+    left_groups: tuple[str, ...] = ()
+    left_roles: tuple[str, ...] = ()
+
+    @property
+    def own_grants(self) -> tuple[Grant, ...]:
+        """Those carried by the account's own group."""
+        return tuple(one for one in self.grants if not one.group and not one.direct)
+
+    @property
+    def direct_grants(self) -> tuple[Grant, ...]:
+        """Those the user holds itself."""
+        return tuple(one for one in self.grants if one.direct)
+
+    @property
+    def has_own_group(self) -> bool:
+        """Whether the account has a group of its own; not if every role comes another way."""
+        return bool(self.own_grants) or not (self.groups or self.direct_grants)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A named set of profiles."""
+    """A named set of profiles. ``registers`` is why the instances must know each other, empty if not."""
 
     name: str
     says: str
     profiles: dict[str, Profile]
+    application: StoreApp | None = None
+    registers: str = ""
+    instead: tuple[Instead, ...] = field(default=())
 
     def profile(self, name: str, *, where: str = "") -> Profile:
         """The profile of this name. Raises ConfigError naming the ones there are."""
@@ -81,29 +165,95 @@ def _parse(text: str, source: str) -> Recipe:
     from ruamel.yaml.error import MarkedYAMLError
 
     try:
-        document: Any = YAML(typ="safe").load(text)
-        profiles = {
-            str(name): Profile(
-                name=str(name),
-                says=str(body.get("says", "")).strip(),
-                grants=tuple(
-                    Grant(role=str(grant["role"]), because=str(grant["because"]).strip())
-                    for grant in body["grants"]
-                ),
-            )
-            for name, body in document["profiles"].items()
-        }
-        return Recipe(
-            name=str(document["recipe"]), says=str(document.get("says", "")).strip(), profiles=profiles
-        )
+        return _recipe(YAML(typ="safe").load(text))
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(
             "the recipe is not YAML", fix=str(error.problem), where=f"{source}:{line}"
         ) from error
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ConfigError(
             f"the recipe is not complete ({error})",
-            fix="it needs recipe, and profiles with grants, each with role and because",
+            fix="it needs recipe, and profiles with grants or groups, each grant with role and because",
             where=source,
         ) from error
+
+
+def _recipe(document: Any) -> Recipe:
+    _only(document, _TOP)
+    profiles = {str(name): _profile(str(name), body) for name, body in document["profiles"].items()}
+    app = document.get("application")
+    registers = document.get("registers")
+    return Recipe(
+        name=str(document["recipe"]),
+        says=_said(document),
+        profiles={name: _with_left(one, profiles) for name, one in profiles.items()},
+        application=StoreApp(**_words(app, "name", "scope", "table", "because", "install")) if app else None,
+        registers=_words(registers, "because")["because"] if registers else "",
+        instead=tuple(Instead(**_words(one, "guide", "here")) for one in document.get("instead", ())),
+    )
+
+
+def _profile(name: str, body: Any) -> Profile:
+    _only(body, _PROFILE)
+    if "grants" not in body and "groups" not in body:
+        raise KeyError("grants")
+    groups = body.get("groups", ())
+    carried = [grant for one in groups for grant in _group_grants(one)]
+    return Profile(
+        name=name,
+        says=_said(body),
+        grants=(*carried, *(_grant(one) for one in body.get("grants", ()))),
+        user=_user(body["user"]) if "user" in body else UserFlags(),
+        groups=tuple(NamedGroup(name=str(one["name"]), because=_because(one)) for one in groups),
+    )
+
+
+def _group_grants(group: Any) -> list[Grant]:
+    _only(group, {"name", "because", "grants"})
+    return [replace(_grant(one), group=str(group["name"]), direct=False) for one in group["grants"]]
+
+
+def _grant(written: Any) -> Grant:
+    _only(written, {"role", "because", "on"})
+    if written.get("on", "user") != "user":
+        raise ValueError(f"on: {written['on']}; only `on: user` is known")
+    return Grant(role=str(written["role"]), because=_because(written), direct="on" in written)
+
+
+def _user(written: Any) -> UserFlags:
+    _only(written, {"identity_type", "web_service_access_only", "because"})
+    kind, services_only = written["identity_type"], written["web_service_access_only"]
+    if kind not in IDENTITY_TYPES:
+        raise ValueError(f"identity_type: {kind}; use one of {', '.join(IDENTITY_TYPES)}")
+    if not isinstance(services_only, bool):
+        raise TypeError("web_service_access_only is true or false")
+    return UserFlags(identity_type=kind, web_service_access_only=services_only, because=_because(written))
+
+
+def _with_left(profile: Profile, profiles: Mapping[str, Profile]) -> Profile:
+    """The profile, knowing what the others give that it does not."""
+    groups = {one.name for one in profile.groups}
+    roles = {one.role for one in profile.direct_grants}
+    left_groups = {group.name for one in profiles.values() for group in one.groups} - groups
+    left_roles = {grant.role for one in profiles.values() for grant in one.direct_grants} - roles
+    return replace(profile, left_groups=tuple(sorted(left_groups)), left_roles=tuple(sorted(left_roles)))
+
+
+def _only(written: Any, known: set[str]) -> None:
+    strange = sorted(str(key) for key in written if key not in known)
+    if strange:
+        raise ValueError(f"{strange[0]} is not known here")
+
+
+def _words(written: Any, *names: str) -> dict[str, str]:
+    _only(written, set(names))
+    return {name: " ".join(str(written[name]).split()) for name in names}
+
+
+def _because(written: Any) -> str:
+    return _words({"because": written["because"]}, "because")["because"]
+
+
+def _said(written: Any) -> str:
+    return " ".join(str(written.get("says", "")).split())

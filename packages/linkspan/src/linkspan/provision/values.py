@@ -26,12 +26,25 @@ class Ref:
         return f"{self.kind}/{self.key}"
 
 
-Value = str | Ref
+@dataclass(frozen=True)
+class Choice:
+    """A value of a choice field by its label; the instance keeps another text for it, maybe."""
+
+    label: str
+
+
+Value = str | Ref | Choice
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """One record as it should be. ``match`` is its natural key, ``fields`` the rest that we answer for."""
+    """One record as it should be. ``match`` is its natural key, ``fields`` the rest that we answer for.
+
+    ``initial``: given to a new record and not looked at afterwards. ``common``: it serves several accounts
+    and stays when one of them lets go of it. ``secret_of``: the record carries the account's secret on
+    this instance. ``blocked``: what a person has to do before it can be made. ``instructions``: what to
+    do where a record is missing that is not ours to make.
+    """
 
     kind: str
     key: str
@@ -39,6 +52,11 @@ class Wanted:
     fields: Mapping[str, Value] = field(default_factory=dict)
     because: str
     after: tuple[str, ...] = ()
+    initial: Mapping[str, Value] = field(default_factory=dict)
+    common: bool = False
+    secret_of: str = ""
+    blocked: str = ""
+    instructions: str = ""
 
     @property
     def id(self) -> str:
@@ -48,7 +66,7 @@ class Wanted:
     @property
     def values(self) -> dict[str, Value]:
         """Everything a new record is given."""
-        return {**self.match, **self.fields}
+        return {**self.match, **self.initial, **self.fields}
 
 
 @dataclass(frozen=True, kw_only=True)

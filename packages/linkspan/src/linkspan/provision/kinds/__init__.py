@@ -1,26 +1,34 @@
 """The kinds of record that provisioning knows, in the order in which they are made."""
 
-from linkspan.provision.kinds.base import Intent, Kind
+from linkspan.provision.kinds.auth_profile import AuthProfile
+from linkspan.provision.kinds.base import Intent, Kind, Member
 from linkspan.provision.kinds.group import Group
 from linkspan.provision.kinds.group_role import GroupRole
+from linkspan.provision.kinds.instance_registration import InstanceRegistration
 from linkspan.provision.kinds.membership import Membership
 from linkspan.provision.kinds.oauth_application import OAuthApplication
 from linkspan.provision.kinds.owner import Owner
 from linkspan.provision.kinds.property import Property
 from linkspan.provision.kinds.role import Role
+from linkspan.provision.kinds.store_app import StoreApp
 from linkspan.provision.kinds.user import User
+from linkspan.provision.kinds.user_role import UserRole
 
 KINDS: tuple[Kind, ...] = (
     Property(),
+    StoreApp(),
     Role(),
     Owner(),
     Group(),
     GroupRole(),
     User(),
     Membership(),
+    UserRole(),
     OAuthApplication(),
+    AuthProfile(),
+    InstanceRegistration(),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
 CREDENTIAL = "credential"  # the one kind that is kept in the secret store, not in a table
 
-__all__ = ["BY_NAME", "CREDENTIAL", "KINDS", "Intent", "Kind"]
+__all__ = ["BY_NAME", "CREDENTIAL", "KINDS", "Intent", "Kind", "Member"]

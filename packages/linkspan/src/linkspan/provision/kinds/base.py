@@ -8,32 +8,65 @@ from typing import Any, Literal
 
 from linkspan.connection import Connection
 from linkspan.provision.credentials import Credentials
-from linkspan.provision.recipe import Profile
-from linkspan.provision.values import Value, Wanted
+from linkspan.provision.recipe import Profile, StoreApp
+from linkspan.provision.values import Choice, Ref, Value, Wanted
 
 Retire = Literal["delete", "deactivate", "leave"]
 _TRUE = frozenset({"true", "1", "yes"})
 
 
 @dataclass(frozen=True, kw_only=True)
+class Member:
+    """One instance of an account's fleet. ``instance_name`` is what it calls itself, in its property of
+    that name; empty with the reason in ``unknown``."""
+
+    name: str
+    instance_name: str
+    url: str
+    environment: str
+    unknown: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Intent:
-    """What a person asked for: one account, as it should be on one instance."""
+    """What a person asked for: one account, as it should be on one instance.
+
+    ``fleet`` are the instances to be registered, and ``registers`` is why; empty for most recipes.
+    """
 
     account: str
     user_name: str
     owner: str
     profile: Profile
     scheme: str
+    store_app: StoreApp | None = None
+    registers: str = ""
+    fleet: tuple[Member, ...] = ()
 
     @property
     def group(self) -> str:
-        """The name of the group that carries the account's roles."""
+        """The name of the group that carries the account's roles, where it has one of its own."""
         return f"linkspan.{self.account}"
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The names of all groups the account belongs in."""
+        own = (self.group,) if self.profile.has_own_group else ()
+        return (*own, *(one.name for one in self.profile.groups))
 
     @property
     def application(self) -> str:
         """The name of the account's OAuth application."""
         return f"linkspan.{self.account}"
+
+    @property
+    def needs_app(self) -> tuple[str, ...]:
+        """The id of the Store app it builds on, as something that comes before."""
+        return (Ref("store_app", self.store_app.name).id,) if self.store_app else ()
+
+    def auth_profile(self, target: str) -> str:
+        """The name of the basic auth profile with which an instance calls ``target``."""
+        return f"linkspan.{self.account}.{target}"
 
     @property
     def mark(self) -> str:
@@ -57,6 +90,7 @@ class Kind:
     ``shared``: others may hold the same record, so its existence is no reason to stop.
     ``given``: the record is not ours to make; where it is missing a person has to act.
     ``optional``: fields that older releases do not have. ``watched``: fields the instance fills.
+    ``labels``: fields are named by these labels, because the names of the columns are not public.
     """
 
     name = ""
@@ -64,6 +98,7 @@ class Kind:
     booleans: frozenset[str] = frozenset({"active"})
     optional: frozenset[str] = frozenset()
     watched: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     shared = False
     given = False
     retires: Retire = "delete"
@@ -71,6 +106,10 @@ class Kind:
     def want(self, intent: Intent) -> Iterable[Wanted]:
         """Records of this kind that the account needs."""
         raise NotImplementedError
+
+    def unwant(self, intent: Intent) -> Iterable[Wanted]:  # noqa: ARG002 - most kinds have none
+        """Records that another profile of the recipe makes and this one takes back."""
+        return ()
 
     def create(
         self,
@@ -84,6 +123,10 @@ class Kind:
     def update(self, line: Connection, sys_id: str, values: Mapping[str, str]) -> dict[str, Any]:
         """Bring these fields to these values; the row as the instance keeps it."""
         return line.table.update(self.table, sys_id, dict(values), fields=("sys_id", *values))
+
+    def send_secret(self, line: Connection, sys_id: str, credentials: Credentials) -> None:
+        """Write the secret into a record that carries one."""
+        raise NotImplementedError
 
     def retire(self, line: Connection, sys_id: str) -> None:
         """Take the record out of use."""
@@ -105,7 +148,9 @@ class Kind:
 
 def in_words(value: Value) -> str:
     """A wanted value for a person."""
-    return value if isinstance(value, str) else value.key
+    if isinstance(value, Ref):
+        return value.key
+    return value.label if isinstance(value, Choice) else value
 
 
 def text(value: Any) -> str:

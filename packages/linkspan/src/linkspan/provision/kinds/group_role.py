@@ -1,4 +1,4 @@
-"""The grant of a role to the account's group."""
+"""The grant of a role to one of the account's groups."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ class GroupRole(Kind):
 
     def want(self, intent: Intent) -> Iterable[Wanted]:
         for grant in intent.profile.grants:
-            group, role = Ref("group", intent.group), Ref("role", grant.role)
+            if grant.direct:
+                continue
+            name = grant.group or intent.group
+            group, role = Ref("group", name), Ref("role", grant.role)
             yield Wanted(
                 kind=self.name,
-                key=f"{intent.group}: {grant.role}",
+                key=f"{name}: {grant.role}",
                 match={"group": group, "role": role},
                 fields={"inherits": "true"},
                 because=grant.because,
                 after=(group.id,),
+                common=bool(grant.group),
             )

@@ -1,4 +1,4 @@
-"""The account's place in its group."""
+"""The account's place in its groups."""
 
 from __future__ import annotations
 
@@ -16,11 +16,20 @@ class Membership(Kind):
     shared = True
 
     def want(self, intent: Intent) -> Iterable[Wanted]:
-        user, group = Ref("user", intent.user_name), Ref("group", intent.group)
-        yield Wanted(
+        named = {one.name: one.because for one in intent.profile.groups}
+        for group in intent.groups:
+            yield self._wanted(intent, group, named.get(group, "members of the group inherit its roles"))
+
+    def unwant(self, intent: Intent) -> Iterable[Wanted]:
+        for group in intent.profile.left_groups:
+            yield self._wanted(intent, group, f"profile {intent.profile.name} is not in this group")
+
+    def _wanted(self, intent: Intent, name: str, because: str) -> Wanted:
+        user, group = Ref("user", intent.user_name), Ref("group", name)
+        return Wanted(
             kind=self.name,
-            key=f"{intent.user_name} in {intent.group}",
+            key=f"{intent.user_name} in {name}",
             match={"user": user, "group": group},
-            because="members of the group inherit its roles",
+            because=because,
             after=(user.id, group.id),
         )

@@ -23,8 +23,16 @@ class Role(Kind):
     retires = "leave"
 
     def want(self, intent: Intent) -> Iterable[Wanted]:
-        for grant in intent.profile.grants:
-            yield Wanted(kind=self.name, key=grant.role, match={"name": grant.role}, because=grant.because)
+        app = intent.store_app
+        for role, because in {one.role: one.because for one in intent.profile.grants}.items():
+            from_app = app is not None and role.startswith(f"{app.scope}.")
+            yield Wanted(
+                kind=self.name,
+                key=role,
+                match={"name": role},
+                because=because,
+                after=intent.needs_app if from_app else (),
+            )
 
     def missing(self, wanted: Wanted) -> str:
         source = _COMES_WITH.get(wanted.key)

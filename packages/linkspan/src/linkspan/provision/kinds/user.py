@@ -1,4 +1,4 @@
-"""The account's user record: a machine that can only use web services."""
+"""The account's user record: by default a machine that can only use web services."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ class User(Kind):
     retires = "deactivate"  # never deleted: records keep pointing at it
 
     def want(self, intent: Intent) -> Iterable[Wanted]:
+        flags = intent.profile.user
         fields: dict[str, Value] = {
             "first_name": "Linkspan",
             "last_name": intent.account,
             "active": "true",
             "locked_out": "false",
             "password_needs_reset": "false",
-            "identity_type": "machine",
-            "web_service_access_only": "true",
+            "identity_type": flags.identity_type,
+            "web_service_access_only": "true" if flags.web_service_access_only else "false",
             # Display values follow these; left to a default, dates would read otherwise after a change of it.
             "time_zone": "GMT",
             "date_format": "yyyy-MM-dd",
@@ -47,7 +48,7 @@ class User(Kind):
             key=intent.user_name,
             match={"user_name": intent.user_name},
             fields=fields,
-            because=f"the account {intent.account} is a machine and signs in as itself",
+            because=flags.because,
         )
 
     def create(self, line: Connection, values: Mapping[str, str], credentials: Credentials) -> dict[str, Any]:
