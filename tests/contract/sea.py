@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,13 @@ class Sea:
             return reply
 
         return crashing
+
+    def scope(self, condition: str) -> None:
+        """From now on only incidents that match enter the sync."""
+        self.binding = replace(self.binding, condition=condition)
+        self.instance_intake = InstanceIntake(self.binding)
+        self.peer_intake = PeerIntake(self.binding)
+        self.settler = Settler(self.binding)
 
     def turn(self) -> int:
         """Poll both sides, drain what waits; how many links had work."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from linkspan.core import clock
 from linkspan.store import links
 from tests.contract.sea import Sea
 
@@ -217,6 +219,53 @@ def test_a_parked_event_is_over_once_both_sides_agree(sea: Sea) -> None:
     assert sea.ledger()["parked"] == 0
     (incident,) = sea.desk.incidents().rows
     assert (incident.status, incident.summary) == ("paused", "For all of Rome")
+
+
+def test_a_record_that_leaves_the_filter_still_tells_its_end(sea: Sea) -> None:
+    sea.scope("category=network")
+    sea.rest()
+    outside = open_incident(sea, short_description="Not ours")
+    opened = open_incident(sea, category="network", caller_id=sea.binding.account)
+    sea.rest()
+    (incident,) = sea.desk.incidents().rows
+    assert incident.name == "Mail is slow"
+    moved = {"category": "software", "short_description": "Mail is a software matter"}
+    sea.analyst.table.update("incident", opened["sys_id"], moved)
+    sea.analyst.table.update("incident", outside["sys_id"], {"short_description": "Still not ours"})
+    sea.rest()
+    assert [found.name for found in sea.desk.incidents().rows] == ["Mail is a software matter"]
+
+
+def test_an_incident_of_the_desk_is_followed_outside_the_filter(sea: Sea) -> None:
+    sea.scope("category=network")
+    made = declare(sea, "Checkout fails")
+    sea.rest()
+    (record,) = sea.records()
+    sea.analyst.table.update("incident", record["sys_id"], {"description": "Gateway"})
+    sea.rest()
+    assert sea.desk.fetch(made.id)[0].summary == "Gateway"
+
+
+@pytest.mark.parametrize("existed", [False, True])
+def test_a_stamp_from_the_future_hides_nothing(wavetank: Any, tmp_path: Path, existed: bool) -> None:
+    sea = Sea(wavetank, tmp_path)
+    try:
+        if not existed:
+            sea.rest()
+        wavetank.control("clock", {"freeze": "2099-01-01T00:00:00Z"})
+        open_incident(sea, short_description="Imported")
+        wavetank.control("clock", {"freeze": clock.iso_time(time.time()), "run": True})
+        sea.rest()
+        open_incident(sea)
+        sea.rest()
+        sea.board()
+        open_incident(sea, short_description="After a restart")
+        sea.rest()
+        found = {incident.name for incident in sea.desk.incidents().rows}
+        assert found - {"Imported"} == {"Mail is slow", "After a restart"}
+        assert ("Imported" in found) is not existed
+    finally:
+        sea.close()
 
 
 def story(sea: Sea) -> None:

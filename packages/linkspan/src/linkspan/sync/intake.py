@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from linkspan.core import clock
+from linkspan.core.clock import platform_time
 from linkspan.core.peer import PeerEvent
 from linkspan.feed import sweep
 from linkspan.feed.journal import RecordNote
@@ -18,6 +19,8 @@ from linkspan.store import inbox, links, watermarks
 from linkspan.store.links import Link
 from linkspan.store.tables import inbox as inbox_table
 from linkspan.sync.binding import Binding
+
+HISTORY_SECONDS = 24 * 3600.0  # more than any two clocks are apart
 
 Row = Mapping[str, str]
 
@@ -46,14 +49,13 @@ class InstanceIntake:
         for page in sweep.changed_since(
             self._binding.connection,
             self._binding.table,
-            since=since or "1970-01-01 00:00:00",
+            since=since,
             fields=RECORD_FIELDS,
-            condition=self._binding.condition,
         ):
             fresh = [
                 row for row in page if _identity(row) not in ignored and _identity(row) not in self._seen
             ]
-            mark["at"] = max(mark["at"], page[-1]["sys_updated_on"])
+            mark["at"] = max(mark["at"], _not_ahead(page[-1]["sys_updated_on"], started))
             touched += self._take(fresh, mark)
         with self._binding.database.begin() as connection:
             watermarks.save(connection, f"{self._mark}:polled", {"started": started})
@@ -69,16 +71,16 @@ class InstanceIntake:
 
     def _start(self) -> dict[str, Any]:
         """The first poll ever: what exists on the instance now is not news."""
-        binding = self._binding
-        at = sweep.newest(binding.connection, binding.table, condition=binding.condition)
+        binding, now = self._binding, clock.now()
+        newest = sweep.newest(binding.connection, binding.table)
+        at = _not_ahead(newest, now)
         ignored: list[list[str]] = []
         if at:
             fields = ("sys_id", "sys_updated_on", "sys_mod_count")
-            for page in sweep.changed_since(
-                binding.connection, binding.table, since=at, fields=fields, condition=binding.condition
-            ):
-                ignored += [list(_identity(row)) for row in page if row["sys_updated_on"] == at]
-        mark = {"at": at, "floor": at, "ignored": ignored}
+            for page in sweep.changed_since(binding.connection, binding.table, since=at, fields=fields):
+                ignored += [list(_identity(row)) for row in page if row["sys_updated_on"] <= newest]
+        # Nothing visible may mean no right to see it yet: what is granted later is history all the same.
+        mark = {"at": at, "floor": at or platform_time(now - HISTORY_SECONDS), "ignored": ignored}
         with binding.database.begin() as connection:
             watermarks.save(connection, self._mark, mark)
         return mark
@@ -89,6 +91,7 @@ class InstanceIntake:
             known = _known_events(connection, self._binding.name, [_event_id(row) for row in rows])
             rows = [row for row in rows if _event_id(row) not in known]
             links_now = {row["sys_id"]: self._find(connection, row) for row in rows}
+        fresh, rows = rows, self._in_scope(rows, links_now)
         unread = [row["sys_id"] for row in rows if not _is_own(links_now[row["sys_id"]], row)]
         notes = self._binding.notes.read(self._binding.table, unread) if unread else {}
         touched = []
@@ -97,11 +100,20 @@ class InstanceIntake:
                 link_id = self._append(connection, row, notes.get(row["sys_id"]))
                 if link_id is not None:
                     touched.append(link_id)
-            if rows:
+            if fresh:
                 watermarks.save(connection, self._mark, dict(mark))
         now = time.monotonic()
-        self._seen.update((_identity(row), now) for row in rows)
+        self._seen.update((_identity(row), now) for row in fresh)
         return touched
+
+    def _in_scope(self, rows: Sequence[Row], linked: Mapping[str, Link | None]) -> Sequence[Row]:
+        """A new record must match the filter; a linked one that leaves it still has its last word."""
+        binding = self._binding
+        new = [sys_id for sys_id, link in linked.items() if link is None]
+        if not binding.condition or not new:
+            return rows
+        inside = sweep.matching(binding.connection, binding.table, new, condition=binding.condition)
+        return [row for row in rows if linked[row["sys_id"]] is not None or row["sys_id"] in inside]
 
     def _find(self, connection: sa.Connection, row: Row) -> Link | None:
         binding = self._binding
@@ -123,7 +135,7 @@ class InstanceIntake:
         )
         if link.sys_id is None:
             links.change(connection, link.id, sys_id=row["sys_id"], number=row["number"])
-        version = int(row["sys_mod_count"])
+        version = _version(row)
         twin = link.sys_id is not None and link.sys_id != row["sys_id"]
         own = not twin and notes is None and _is_own(link, row)
         payload = None if own else {"record": dict(row), "notes": [asdict(note) for note in notes or ()]}
@@ -216,11 +228,20 @@ def _event_id(row: Row) -> str:
     return f"{row['sys_id']}:{row['sys_mod_count']}"
 
 
+def _version(row: Row) -> int:
+    return int(row["sys_mod_count"] or 0)  # empty on a record that was imported past the platform's rules
+
+
+def _not_ahead(stamp: str, now: float) -> str:
+    """A stamp from the future (an import may write any) must not hide what happens until then."""
+    return min(stamp, platform_time(now))
+
+
 def _is_own(link: Link | None, row: Row) -> bool:
     """True when this state of the record is our own write and nothing came between."""
     if link is None or link.base is None:
         return False
-    version = int(row["sys_mod_count"])
+    version = _version(row)
     return version <= link.mod_count and version in link.base.get("own_mods", ())
 
 

@@ -294,7 +294,7 @@ class Settler:
         self._took_record(work, record, own=False)
 
     def _took_record(self, work: _Work, record: Record, *, own: bool) -> None:
-        version = int(record["sys_mod_count"])
+        version = int(record["sys_mod_count"] or 0)
         if own:
             work.own_mods.add(version)
         work.record, work.record_mod, work.fresh = record, max(work.record_mod, version), True
