@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from linkspan.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, OnInstance
-from linkspan.cli.output import Reply, answering
+from linkspan.cli.output import Reply, answering, plain
 
 if TYPE_CHECKING:
     from linkspan.scan.run import InstanceScan
 
 LEVELS = ("act", "recommend", "suggest", "review")
 _STYLES = {"act": "red", "recommend": "yellow", "suggest": "cyan", "review": "dim"}
-_CELLS = {"clean": "[green]✓[/]", "unknown": "[magenta]?[/]"}
+_CELLS = {"clean": ("✓", "green"), "unknown": ("?", "magenta")}
 _REASONS = 5
 
 Suites = Annotated[
@@ -33,10 +33,29 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         help="Scans of the fleet, read-only: run, findings, comparison.", no_args_is_help=True
     )
+    group.command("instances")(instances)
     group.command("run")(run)
     group.command("findings")(findings)
     group.command("compare")(compare)
     app.add_typer(group, name="scan")
+
+
+def instances(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Tell whether the Scan Engine can call each instance, why not, and what to do. Exit 1 if not all."""
+    with answering("scan instances", as_json) as reply:
+        from linkspan.flows.scan import scan_instances
+        from linkspan.flows.wiring import Wiring
+
+        with Wiring.open(config) as wiring:
+            reply.result = scan_instances(wiring)
+        for name, one in reply.result["instances"].items():
+            reply.say(f"{name} ({one['environment']}): {one['status']}")
+            for problem in one["problems"]:
+                reply.say(f"  {problem['says']}\n  → {problem['fix']}")
+            for reason in one["hidden"]:
+                reply.say(f"  not seen: {reason}")
+            if one["problems"]:
+                reply.ends(1)
 
 
 def run(
@@ -145,7 +164,7 @@ def _list(reply: Reply, rows: list[dict[str, Any]], unknown: list[dict[str, Any]
             lines = row["detail"].get("lines")
             place = f"{row['display']} (line {', '.join(map(str, lines))})" if lines else row["display"]
             table.add_row(
-                Text(row["level"], style=_STYLES[row["level"]]), row["instance"], row["says"], Text(place)
+                Text(row["level"], style=_STYLES[row["level"]]), row["instance"], row["says"], plain(place)
             )
         reply.say(table)
     else:
@@ -171,7 +190,7 @@ def _matrix(reply: Reply, comparison: dict[str, Any]) -> None:
         table.add_column(column)
     for row in rows:
         cells = (row["instances"][name] for name in names)
-        shown = [_CELLS.get(cell["verdict"]) or f"[red]{cell['count']}[/]" for cell in cells]
+        shown = [Text(*_CELLS.get(cell["verdict"], (str(cell["count"]), "red"))) for cell in cells]
         table.add_row(Text(row["level"], style=_STYLES[row["level"]]), row["definition"], *shown)
     reply.say(table)
     for row in rows:

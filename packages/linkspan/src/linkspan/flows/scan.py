@@ -8,16 +8,18 @@ from typing import Any
 
 from linkspan.config.values import AccountConfig
 from linkspan.connection import Connection
-from linkspan.core.errors import ConfigError, NotFound
+from linkspan.core.errors import ConfigError, LinkspanError, NotFound, SecretUnavailable
 from linkspan.flows.wiring import Wiring
 from linkspan.scan import definitions as catalogue
 from linkspan.scan.compare import matrix
+from linkspan.scan.instances import Look, Seen, judge
 from linkspan.scan.run import FleetScan, InstanceScan, run
 from linkspan.store import Database
 from linkspan.store.reports import Reports
 from linkspan.store.scans import ScanRun, Scans
 
 RUN_KIND = "scan"
+INSTANCES_KIND = "scan_instances"
 Document = dict[str, Any]
 
 
@@ -55,6 +57,24 @@ def scan_fleet(
     # Open pages watch the reports; what the run found is in its own tables.
     Reports(wiring.database).save(RUN_KIND, "fleet", {"run": done.run})
     return done
+
+
+def scan_instances(wiring: Wiring) -> Document:
+    """How the instances of the scan's account stand: ``{"account", "user", "instances": {NAME: …}}``.
+
+    The account's own line tells whether it gets in; the rest is read with the administrator's eyes
+    where there is one. Only reads leave. The answer is kept for the page.
+    """
+    account = scan_account(wiring)
+    seen = {name: _look(wiring, account, name) for name in account.instances}
+    standings = judge(seen, account=account.name, user_name=account.user_name)
+    found = {
+        "account": account.name,
+        "user": account.user_name,
+        "instances": {name: one.document() for name, one in standings.items()},
+    }
+    Reports(wiring.database).save(INSTANCES_KIND, "fleet", found)
+    return found
 
 
 def scan_findings(
@@ -123,6 +143,28 @@ def newest(database: Database) -> ScanRun:
 
 def _scanned(found: ScanRun) -> Document:
     return dict((found.counts or {}).get("instances", {}))
+
+
+def _look(wiring: Wiring, account: AccountConfig, instance: str) -> Seen:
+    look = Look(wiring.instance(instance), account.user_name)
+    admin = _admin(wiring, instance)
+    try:
+        line = wiring.connection(account.name, instance, read_only=True)
+    except SecretUnavailable as error:
+        return look.see(None, admin, refused=error)
+    return look.see(line, admin)
+
+
+def _admin(wiring: Wiring, instance: str) -> Connection | None:
+    """The administrator's eyes, if one is configured and accepted."""
+    if not wiring.has_admin(instance):
+        return None
+    line = wiring.admin(instance, read_only=True)
+    try:
+        line.whoami()
+    except LinkspanError:
+        return None  # what needed these eyes is listed as hidden
+    return line
 
 
 def _line(wiring: Wiring, account: AccountConfig, instance: str, as_admin: bool) -> Connection:
