@@ -232,8 +232,9 @@ def test_the_inventory_only_reads_and_says_what_it_cannot_know(house):
     assert ours["owner"] == "abel.tuter"
     assert {"name": "sn_incident_write", "inherited": True} in ours["roles"]
     assert "sn_incident_read" in {role["name"] for role in ours["roles"]}, "roles of roles too"
-    assert (ours["last_used"], "it can have none" in ours["because"]) == ("", True)
+    assert ours["last_used"], "apply proved its credential by a token"
     assert ours["credential_since"]
+    assert (other["last_used"], "never signed in" in other["because"]) == ("", True)
     assert (other["account"], other["owner"], other["credential_since"]) == ("", "", None)
     assert other["why"] == ["internal integration user"]
     assert "abel.tuter" not in accounts

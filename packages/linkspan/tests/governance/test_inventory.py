@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from linkspan.core.errors import NotAuthorized
 from linkspan.governance.inventory import last_use, reasons, take_inventory
 
 OURS = {"svc.ours": "reporter"}
@@ -22,14 +23,17 @@ PERSON = {"sys_id": "3", "user_name": "beth.anglin", "active": "true", "identity
 class Line:
     """Answers keyset sweeps with fixed rows, one on a page, and keeps what was asked."""
 
-    def __init__(self, **tables: list[dict[str, str]]) -> None:
+    def __init__(self, **tables: list[dict[str, str]] | Exception) -> None:
         self._tables = tables
         self.asked: list[tuple[str, str]] = []
         self.table = SimpleNamespace(keyset=self._keyset)
 
     def _keyset(self, table: str, *, query: str, fields: Any) -> Any:
         self.asked.append((table, query))
-        for row in self._tables.get(table, []):
+        rows = self._tables.get(table, [])
+        if isinstance(rows, Exception):
+            raise rows
+        for row in rows:
             yield [row]
 
 
@@ -63,6 +67,23 @@ def test_what_counts_as_a_machines_account(row, words):
 def test_an_unknown_last_use_says_why(row, at, part):
     assert last_use(row)[0] == at
     assert part in last_use(row)[1]
+
+
+def test_an_issued_token_is_the_newer_sign_of_life():
+    row = {"last_login_time": "2026-01-02 03:04:05"}
+    assert last_use(row, "2026-01-03 00:00:00")[0] == "2026-01-03 00:00:00"
+    assert "token" in last_use(row, "2026-01-03 00:00:00")[1]
+    assert last_use(row, "2026-01-01 00:00:00")[0] == "2026-01-02 03:04:05"
+    tokens = [{"user": "1", "sys_created_on": f"2026-02-0{day} 00:00:00"} for day in (2, 3, 1)]
+    line = Line(sys_user=[MACHINE], oauth_credential=tokens)
+    assert take_inventory(line, {})[0].last_used == "2026-02-03 00:00:00"  # type: ignore[arg-type]
+
+
+def test_tokens_that_may_not_be_read_are_no_failure():
+    line = Line(sys_user=[MACHINE], oauth_credential=NotAuthorized("no"))
+    assert take_inventory(line, {})[0].last_used == ""  # type: ignore[arg-type]
+    with pytest.raises(NotAuthorized):
+        take_inventory(Line(sys_user=[MACHINE], sys_user_has_role=NotAuthorized("no")), {})  # type: ignore[arg-type]
 
 
 def test_an_instance_that_ignores_the_condition_lists_no_people():

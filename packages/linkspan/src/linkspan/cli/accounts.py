@@ -94,6 +94,10 @@ def status(
     apply: Annotated[
         bool, typer.Option("--apply", help="Carry out what is approved: the account, exploring.")
     ] = False,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="BRAKE", help="Accept this brake, as for apply."),
+    ] = None,
     config: ConfigFile = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -110,9 +114,9 @@ def status(
 
         with Wiring.open(config) as wiring:
             if number is None:
-                outcomes = follow_all(wiring, apply=apply, announce=announce)
+                outcomes = follow_all(wiring, apply=apply, accept=accept or (), announce=announce)
             else:
-                outcomes = [follow(wiring, number, apply=apply, announce=announce)]
+                outcomes = [follow(wiring, number, apply=apply, accept=accept or (), announce=announce)]
             documents = [document(wiring, one.request) for one in outcomes]
         reply.result = {"requests": documents}
         for outcome, shown in zip(outcomes, documents, strict=True):

@@ -116,7 +116,18 @@ def asked(wiring: Wiring, account: AccountConfig) -> Asked:
 
 
 def _gives(meant: Intent) -> tuple[str, ...]:
-    return tuple(f"the role {grant.role}: {grant.because}" for grant in meant.profile.grants)
+    profile = meant.profile
+    services = (
+        "web services only"
+        if profile.user.web_service_access_only
+        else "web services and sign-in to the pages"
+    )
+    groups = (f"membership of {group.name}: {group.because}" for group in profile.groups)
+    roles = (
+        f"the role {grant.role}{f' through {grant.group}' if grant.group else ''}: {grant.because}"
+        for grant in profile.grants
+    )
+    return (f"{services}: {profile.user.because}", *groups, *roles)
 
 
 def deciding_instance(wiring: Wiring) -> InstanceConfig:
@@ -209,26 +220,38 @@ class Outcome:
     problem: LinkspanError | None = None
 
 
-def follow(wiring: Wiring, number: int, *, apply: bool, announce: Announce = _quiet) -> Outcome:
-    """Read the decision on a request and, with ``apply``, carry an approval out. Errors are kept."""
+def follow(
+    wiring: Wiring,
+    number: int,
+    *,
+    apply: bool,
+    accept: Collection[str] = (),
+    announce: Announce = _quiet,
+) -> Outcome:
+    """Read the decision on a request and, with ``apply``, carry an approval out. Errors are kept.
+
+    ``accept`` are ids of brakes, as for apply.
+    """
     try:
         request = look(wiring, number)
     except LinkspanError as error:
         return Outcome(request=_known(Requests(wiring.database), number), problem=error)
     if not apply or request.state != "approved":
         return Outcome(request=request)
-    return _carry_out(wiring, request, announce)
+    return _carry_out(wiring, request, accept, announce)
 
 
-def follow_all(wiring: Wiring, *, apply: bool, announce: Announce = _quiet) -> list[Outcome]:
+def follow_all(
+    wiring: Wiring, *, apply: bool, accept: Collection[str] = (), announce: Announce = _quiet
+) -> list[Outcome]:
     """:func:`follow` for every request of this home, oldest first."""
     numbers = sorted(request.id for request in Requests(wiring.database).list())
-    return [follow(wiring, number, apply=apply, announce=announce) for number in numbers]
+    return [follow(wiring, number, apply=apply, accept=accept, announce=announce) for number in numbers]
 
 
-def _carry_out(wiring: Wiring, request: Request, announce: Announce) -> Outcome:
+def _carry_out(wiring: Wiring, request: Request, accept: Collection[str], announce: Announce) -> Outcome:
     actor = f"{request.requester}, allowed by {request.decided_by} (request {request.id})"
-    result = _bring_to(wiring, request.account, EXPLORING, actor=actor, announce=announce)
+    result = _bring_to(wiring, request.account, EXPLORING, actor=actor, accept=accept, announce=announce)
     if result.problems or result.manual:
         return Outcome(request=request, result=result)
     try:
@@ -281,13 +304,22 @@ def standing(wiring: Wiring, account: str) -> str | None:
     return next((one.action for one in done), None)
 
 
-def _bring_to(wiring: Wiring, name: str, profile: str, *, actor: str, announce: Announce) -> Result:
+def _bring_to(
+    wiring: Wiring,
+    name: str,
+    profile: str,
+    *,
+    actor: str,
+    accept: Collection[str] = (),
+    announce: Announce,
+) -> Result:
     """Apply one profile to an account; the user's file stays as it is."""
     account = replace(wiring.account(name), profile=profile)
     config = replace(wiring.config, accounts={**wiring.config.accounts, name: account})
     with Wiring(config, wiring.home) as other:
         plan = plan_all(other, account=name)
-        accept = ("many_deletes",) if profile == SETTLED and _only_narrows(plan) else ()
+        if profile == SETTLED and _only_narrows(plan):
+            accept = (*accept, "many_deletes")  # to take away is what was asked for
         return apply_all(other, plan, accept=accept, actor=actor, announce=announce)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from linkspan.connection import Connection
 from linkspan.core import query
+from linkspan.core.errors import NotAuthorized, NotFound, Rejected
 
 _BATCH = 50  # users asked about in one query: 50 sys_ids keep the address well under its limit
 _FLAGS = ("web_service_access_only", "internal_integration_user")
@@ -62,13 +63,32 @@ def take_inventory(line: Connection, ours: Mapping[str, str]) -> list[Listed]:
     """All accounts of machines on an instance, by user name.
 
     ``line`` is a read-only connection of somebody who may read users and their roles; ``ours`` maps
-    user names to account names of linkspan.yaml. Reading sys_user, sys_user_has_role and
-    sys_user_grmember; raises what the connection raises.
+    user names to account names of linkspan.yaml. Reads sys_user, sys_user_has_role and
+    sys_user_grmember, and oauth_credential where it may; raises what the connection raises.
     """
     users = sorted(_users(line, ours), key=lambda row: str(row["user_name"]))
     roles = _by_user(line, users, "sys_user_has_role", ("role.name", "inherited"))
     groups = _by_user(line, users, "sys_user_grmember", ("group.name",))
-    return [_listed(row, ours, roles.get(row["sys_id"], ()), groups.get(row["sys_id"], ())) for row in users]
+    tokens = _tokens(line, users)
+    return [
+        _listed(
+            row,
+            ours,
+            roles=roles.get(row["sys_id"], ()),
+            groups=groups.get(row["sys_id"], ()),
+            token_issued=tokens.get(row["sys_id"], ""),
+        )
+        for row in users
+    ]
+
+
+def _tokens(line: Connection, users: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """When each user's newest OAuth token was issued; nothing where the table may not be read."""
+    try:
+        found = _by_user(line, users, "oauth_credential", ("sys_created_on",))
+    except (NotAuthorized, NotFound, Rejected):
+        return {}  # an instance without it, or an administrator who may not: a reason less, no failure
+    return {user: max(str(row.get("sys_created_on") or "") for row in rows) for user, rows in found.items()}
 
 
 def _users(line: Connection, ours: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -96,14 +116,17 @@ def reasons(row: Mapping[str, Any], ours: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def last_use(row: Mapping[str, Any]) -> tuple[str, str]:
-    """When a user was last used as far as its record tells, and what that is worth.
+def last_use(row: Mapping[str, Any], token_issued: str = "") -> tuple[str, str]:
+    """When a user was last used as far as the instance tells, and what that is worth.
 
     The platform stamps a user's last login when it signs in to the pages; calls of web services leave
     no mark there, so an account for web services only never has one (measured on a developer instance).
+    An OAuth token's record tells when it was issued, not when it was used.
     """
     at = str(row.get("last_login_time") or "")
     only_services = row.get("web_service_access_only") == "true"
+    if token_issued > at:
+        return token_issued, "a token was issued to it then; what it did with it since leaves no mark"
     if at and only_services:
         return at, "signed in to the pages before it was reduced to web services; its calls leave no mark"
     if at:
@@ -116,10 +139,12 @@ def last_use(row: Mapping[str, Any]) -> tuple[str, str]:
 def _listed(
     row: Mapping[str, Any],
     ours: Mapping[str, str],
+    *,
     roles: Sequence[Mapping[str, Any]],
     groups: Sequence[Mapping[str, Any]],
+    token_issued: str,
 ) -> Listed:
-    at, because = last_use(row)
+    at, because = last_use(row, token_issued)
     held: dict[str, bool] = {}
     for one in roles:
         name = str(one.get("role.name") or "")
