@@ -96,6 +96,7 @@ def test_the_approver_decides_once(admin: Any, requester: Any, manager: Any) -> 
     status, _, detail = manager.refused("PATCH", f"{TABLE}/{asked}", json={"state": "approved"})
     assert status == 403
     assert "Approval is decided by its approver" in str(detail)
+    assert admin.refused("PATCH", f"{TABLE}/{asked}", json={"state": "approved"})[0] == 403
     admin.change(TABLE, asked, {"state": "requested"})
     assert approval(admin, about) == "requested"
     assert manager.change(TABLE, asked, {"state": "approved"})["state"] == "approved"
@@ -132,7 +133,9 @@ def test_who_sees_and_writes_what(admin: Any, requester: Any, manager: Any) -> N
     assert [row["sys_id"] for row in manager.get(TABLE)] == [asked]
     assert [row["sys_id"] for row in requester.get("sc_req_item")] == [about["sys_id"]]
     assert [row["sys_id"] for row in requester.get("sc_request")] == [about["request"]["value"]]
-    assert [row["sys_id"] for row in agent.get("sc_req_item")] == [about["sys_id"]]
+    part = admin.create("sc_req_item", {"request": about["request"]["value"]})
+    assert {row["sys_id"] for row in requester.get("sc_req_item")} == {about["sys_id"], part["sys_id"]}
+    assert {row["sys_id"] for row in agent.get("sc_req_item")} == {about["sys_id"], part["sys_id"]}
     for table in (TABLE, "sc_req_item", "sc_request"):
         assert stranger.get(table) == []
     # An approver cannot hand the approval on or point it at something else.
@@ -170,13 +173,14 @@ def test_all_approvers_are_needed(admin: Any, requester: Any, manager: Any) -> N
 @pytest.mark.claim("approval-outcome")
 def test_one_approver_is_enough_where_any_may_decide(admin: Any, requester: Any, manager: Any) -> None:
     admin.instance.configure({"approval_needs": "any"})
-    second, about = admin.user("second"), item(admin, requester)
-    first_asked, second_asked = ask(admin, about, manager), ask(admin, about, second)
-    manager.change(TABLE, first_asked, {"state": "approved"})
+    second, third, about = admin.user("second"), admin.user("third"), item(admin, requester)
+    asked = [ask(admin, about, who) for who in (manager, second, third)]
+    manager.change(TABLE, asked[0], {"state": "approved"})
     assert approval(admin, about) == "approved"
-    left = admin.get(f"{TABLE}/{second_asked}")
-    assert (left["state"], left["sys_mod_count"]) == ("not_required", "1")
-    assert second.refused("PATCH", f"{TABLE}/{second_asked}", json={"state": "rejected"})[0] == 403
+    for each in asked[1:]:
+        left = admin.get(f"{TABLE}/{each}")
+        assert (left["state"], left["sys_mod_count"]) == ("not_required", "1")
+    assert second.refused("PATCH", f"{TABLE}/{asked[1]}", json={"state": "rejected"})[0] == 403
 
 
 @pytest.mark.claim("approval-rejected")

@@ -16,6 +16,6 @@ def one_production(change: Change) -> None:
     if sum(row["environment"] == PRODUCTION for row in rows) == 1:
         return
     for row in rows:
-        if row["validated"] == "true" or row["connection_status"] == VALID:
+        if row["connection_status"] == VALID:
             failed = {"validated": "false", "connection_status": INVALID}
             database.update(TABLE, row["sys_id"], failed, system=False)
