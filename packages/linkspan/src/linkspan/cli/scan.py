@@ -49,7 +49,8 @@ def instances(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> N
         with Wiring.open(config) as wiring:
             reply.result = scan_instances(wiring)
         for name, one in reply.result["instances"].items():
-            reply.say(f"{name} ({one['environment']}): {one['status']}")
+            doubt = "" if one["certain"] else ", as far as can be seen"
+            reply.say(f"{name} ({one['environment']}): {one['status']}{doubt}")
             for problem in one["problems"]:
                 reply.say(f"  {problem['says']}\n  → {problem['fix']}")
             for reason in one["hidden"]:

@@ -131,6 +131,7 @@ class Standing:
         """The published shape."""
         return {
             "status": self.status,
+            "certain": not self.seen.hidden,
             "environment": self.seen.instance.environment,
             "url": self.seen.instance.url,
             "instance_name": self.seen.name,
