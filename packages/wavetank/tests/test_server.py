@@ -1,6 +1,8 @@
+import http.client
 import json
 import os
 import signal
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -133,6 +135,59 @@ def test_without_control_there_is_no_way_in_and_a_taken_port_is_a_usage_error():
         with Command("serve", "--port", ready["url"].rpartition(":")[2]) as second:
             assert second.process.wait(20) == 2
             assert "wavetank:" in second.process.stderr.read()
+
+
+def test_a_port_that_cannot_be_is_a_usage_error():
+    with Command("serve", "--port", 99999) as command:
+        assert command.process.wait(20) == 2
+        assert "--port" in command.process.stderr.read()
+
+
+def test_a_parent_that_is_already_gone_ends_it():
+    with Command("serve", "--port", 0, "--with-parent") as command:
+        command.process.stdin.close()
+        assert command.process.wait(20) == 0
+        command.process.stdin = None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_during_a_request_ends_it_in_time_without_a_traceback(number):
+    with Command("serve", "--port", 0) as command:
+        place = command.line()["url"].removeprefix("http://")
+        _post(f"http://{place}", "/-/settings", {"latency_ms": 30000})
+        waiting = http.client.HTTPConnection(place, timeout=20)
+        waiting.request("GET", "/api/now/table/incident", headers=ADMIN)
+        time.sleep(0.3)
+        began = time.monotonic()
+        assert command.stop(number) == 0
+        assert time.monotonic() - began < 8
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+            waiting.getresponse()
+        assert "Traceback" not in command.process.stderr.read()
+
+
+def test_a_file_that_is_no_store_is_left_alone(tmp_path):
+    text, foreign = tmp_path / "text", tmp_path / "foreign.db"
+    text.write_text("hello, this is no database\n" * 100)
+    connection = sqlite3.connect(foreign)
+    connection.execute("CREATE TABLE mine (x)")
+    connection.close()
+    before = text.read_bytes(), foreign.read_bytes()
+    for file in (text, foreign, tmp_path / "none" / "dev.db"):
+        with Command("serve", "--port", 0, "--store", file) as command:
+            assert command.process.wait(20) == 2
+            assert command.process.stderr.read().startswith("wavetank: ")
+    assert (text.read_bytes(), foreign.read_bytes()) == before
+
+
+def test_a_store_belongs_to_one_process(tmp_path):
+    store = tmp_path / "dev.db"
+    with Command("serve", "--port", 0, "--store", store) as command:
+        url = command.line()["url"]
+        with Command("serve", "--port", 0, "--store", store) as second:
+            assert second.process.wait(30) == 2
+            assert "locked" in second.process.stderr.read()
+        _post(url, "/-/records/incident", {"number": "STILL"})
 
 
 def test_a_fleet_is_separate_instances_that_stop_together(tmp_path):

@@ -31,8 +31,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     serve = commands.add_parser("serve", help="serve one instance")
-    serve.add_argument("--port", type=int, default=8081, help="http; 0 is a free port (default %(default)s)")
-    serve.add_argument("--tls-port", type=int, help="https as well; 0 is a free port")
+    serve.add_argument("--port", type=_port, default=8081, help="http; 0 is a free port (default %(default)s)")
+    serve.add_argument("--tls-port", type=_port, help="https as well; 0 is a free port")
     serve.add_argument("--name", default="dev", help="the instance's name (default %(default)s)")
     serve.add_argument("--store", type=Path, metavar="FILE", help="keep the rows in a file")
     _common(serve)
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     fleet.add_argument("--names", default="dev,qa,prod", help="comma separated (default %(default)s)")
     fleet.add_argument(
         "--base-port",
-        type=int,
+        type=_port,
         default=8081,
         help="http on base+2i, https on base+2i+1; 0: all free (default %(default)s)",
     )
@@ -55,6 +55,14 @@ def _parser() -> argparse.ArgumentParser:
     fidelity.add_argument("--write", action="store_true", help="write FIDELITY.md")
     fidelity.set_defaults(run=_fidelity)
     return parser
+
+
+def _port(text: str) -> int:
+    """A port number. Raises ValueError, which argparse makes a usage error."""
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError(text)
+    return port
 
 
 def _common(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,7 @@ from wavetank.security import restriction
 from wavetank.transport import Protocol
 
 GRACE = 3
+BACKLOG = 512
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Serving:
         self.instance.url = self.url
         self._control = options.control
         self._servers: list[_Server] = []
+        self._stopping = False
         self._waiting = len(self._sockets)
 
     @property
@@ -109,6 +111,8 @@ class Serving:
 
         pairs = list(zip(self._sockets, self._contexts, strict=True))
         self._servers = [_Server(_config(self._front, context), one_more) for _, context in pairs]
+        if self._stopping:
+            self.stop()
         try:
             await asyncio.gather(
                 *(server.serve([sock]) for server, (sock, _) in zip(self._servers, pairs, strict=True))
@@ -118,6 +122,7 @@ class Serving:
 
     def stop(self) -> None:
         """Asks the servers to finish what they are at, three seconds at most. Safe from any thread."""
+        self._stopping = True  # it may come before there is a server to tell
         for server in self._servers:
             server.should_exit = True
 
@@ -146,7 +151,7 @@ def _config(front: Front, context: ssl.SSLContext | None) -> uvicorn.Config:
         server_header=False,
         timeout_keep_alive=70,
         timeout_graceful_shutdown=GRACE,
-        backlog=512,
+        backlog=BACKLOG,
     )
     config.load()
     config.ssl = context
@@ -161,6 +166,8 @@ def _socket(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
+        # At once: two processes may both bind a port that neither listens on yet.
+        sock.listen(BACKLOG)
     except OSError:
         sock.close()
         raise

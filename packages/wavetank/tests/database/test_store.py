@@ -1,5 +1,6 @@
 """Rows and dictionary."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,18 @@ def test_the_metadata_parent_shows_every_kind(database: Database) -> None:
 def test_comparing_ignores_case(database: Database) -> None:
     assert database.first("sys_user_group", name="network")
     assert database.count("sys_user_group", "name=NETWORK") == 1
+
+
+def test_a_full_disk_undoes_the_write_and_the_next_one_works(tmp_path: Path) -> None:
+    store = Database.open(tmp_path / "dev.db", now=lambda: NOW, new_sys_id=new_sys_id)
+    packs.load(store)
+    pages = store.execute("PRAGMA page_count").fetchone()[0]
+    store.execute(f"PRAGMA max_page_count={pages}")
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError, match="full"), store.transaction(), store.transaction():
+            store.insert("incident", {"number": "LOST", "description": "x" * 10_000_000})
+    store.execute("PRAGMA max_page_count=1000000")
+    with store.transaction():
+        store.insert("incident", {"number": "KEPT"})
+    assert [row["number"] for row in store.find("incident")] == ["KEPT"]
+    store.close()

@@ -57,6 +57,10 @@ class UnknownTable(ValueError):
     """The instance has no such table."""
 
 
+class ForeignFile(ValueError):
+    """The file is an SQLite database of something else."""
+
+
 class Database:
     """All rows of one instance. Not thread-safe: the caller holds the instance's lock."""
 
@@ -91,6 +95,8 @@ class Database:
         """Open a database file, or a new one in memory. It may still be empty: see `wavetank.packs`.
 
         `now` gives the time as "YYYY-MM-DD HH:MM:SS" in UTC, `new_sys_id` 32 hexadecimal digits.
+        Raises ForeignFile for a database of something else, sqlite3.Error for a file that is none, that
+        cannot be opened, or that another process has open.
         """
         connection = sqlite3.connect(
             str(path) if path else ":memory:",
@@ -99,6 +105,9 @@ class Database:
             cached_statements=512,
         )
         if path:
+            _refuse_foreign(connection, path)
+            # One process a file: what is kept in memory would not see another's writes.
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA temp_store=MEMORY")
@@ -293,19 +302,24 @@ class Database:
         self._depth += 1
         try:
             yield
+            self._connection.execute(f"RELEASE {point}" if self._depth > 1 else "COMMIT")
         except BaseException:
+            self._undo(point)
+            if self.dictionary.revision != shape:
+                self.reload()
+            raise
+        finally:
             self._depth -= 1
-            if self._depth:
+
+    def _undo(self, point: str) -> None:
+        # A full disk makes SQLite roll everything back by itself: then there is nothing left to undo.
+        if self._connection.in_transaction:
+            if self._depth > 1:
                 self._connection.execute(f"ROLLBACK TO {point}")
                 self._connection.execute(f"RELEASE {point}")
             else:
                 self._connection.execute("ROLLBACK")
-            self._epoch += 1_000_000
-            if self.dictionary.revision != shape:
-                self.reload()
-            raise
-        self._depth -= 1
-        self._connection.execute(f"RELEASE {point}" if self._depth else "COMMIT")
+        self._epoch += 1_000_000
 
     # -- the whole
 
@@ -520,6 +534,14 @@ class Database:
             self.known(name).root for name in (known.name, *self.dictionary.descendants(known.name))
         }:
             self._create(root)
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    """An empty file will be filled; a file with tables must be one of ours, or filling would wipe it."""
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if tables and not {"sys_db_object", "sys_dictionary"} <= tables:
+        connection.close()
+        raise ForeignFile(f"{path} is a database of something else; it is left alone")
 
 
 def _column(name: str) -> str:
