@@ -31,7 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     serve = commands.add_parser("serve", help="serve one instance")
-    serve.add_argument("--port", type=_port, default=8081, help="http; 0 is a free port (default %(default)s)")
+    serve.add_argument(
+        "--port", type=_port, default=8081, help="http; 0 is a free port (default %(default)s)"
+    )
     serve.add_argument("--tls-port", type=_port, help="https as well; 0 is a free port")
     serve.add_argument("--name", default="dev", help="the instance's name (default %(default)s)")
     serve.add_argument("--store", type=Path, metavar="FILE", help="keep the rows in a file")

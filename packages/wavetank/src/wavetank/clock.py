@@ -9,6 +9,10 @@ from datetime import UTC, datetime, timedelta
 FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
+# What is computed from now, such as a token's end, must still be a date.
+_LAST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+
+
 def parse(text: str) -> datetime:
     """Reads `2026-03-01T00:00:00Z` or the platform's `2026-03-01 00:00:00`, both as UTC.
 
@@ -16,6 +20,12 @@ def parse(text: str) -> datetime:
     """
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _bounded(moment: float) -> float:
+    if not 0 <= moment <= _LAST:
+        raise ValueError("time is kept between the years 1970 and 9000")
+    return moment
 
 
 class Clock:
@@ -47,14 +57,17 @@ class Clock:
         return self._frozen is not None
 
     def freeze(self, at: datetime | None = None) -> None:
-        """Stops the clock, at a moment or where it is."""
-        self._frozen = self.seconds() if at is None else at.timestamp()
+        """Stops the clock, at a moment or where it is. Raises ValueError past the year 9000."""
+        self._frozen = self.seconds() if at is None else _bounded(at.timestamp())
 
     def advance(self, seconds: float) -> None:
-        """Moves time forward, stopping at every job on the way so that each sees its own moment."""
+        """Moves time forward, stopping at every job on the way so that each sees its own moment.
+
+        Raises ValueError for a step back or past the year 9000, and moves nothing.
+        """
         if seconds < 0:
             raise ValueError("time only moves forward; freeze an earlier moment instead")
-        target = self.seconds() + seconds
+        target = _bounded(self.seconds() + seconds)
         while self._jobs and self._jobs[0][0] <= target:
             self._move_to(max(self._jobs[0][0], self.seconds()))
             self.run_due()

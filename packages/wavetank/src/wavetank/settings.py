@@ -132,6 +132,8 @@ class Settings:
             if text not in setting.choices:
                 raise ValueError(f"{name} is one of {', '.join(setting.choices)}, not {value!r}")
             return text
+        if name == "rate_rules":
+            return _rate_rules(value)
         wanted = type(setting.default)
         if wanted in (int, float) and isinstance(value, int | float) and not isinstance(value, bool):
             if value < 0:
@@ -140,3 +142,18 @@ class Settings:
         if not isinstance(value, wanted):
             raise ValueError(f"{name} is {wanted.__name__}, not {value!r}")
         return value
+
+
+def _rate_rules(value: Any) -> list[RateRule]:
+    """Raises ValueError saying what is wrong with the first rule that is."""
+    if not isinstance(value, list):
+        raise ValueError(f"rate_rules is a list, not {value!r}")
+    kinds: dict[str, type] = RateRule.__annotations__
+    for rule in value:
+        if not isinstance(rule, dict) or set(rule) - set(kinds) or "limit" not in rule:
+            raise ValueError(f"a rate rule is an object of {', '.join(kinds)}, with a limit; not {rule!r}")
+        for name, given in rule.items():
+            least = 1 if name == "seconds" else 0
+            if type(given) is not kinds[name] or (isinstance(given, int) and given < least):
+                raise ValueError(f"{name} of a rate rule is not {given!r}")
+    return value

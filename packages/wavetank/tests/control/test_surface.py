@@ -51,6 +51,29 @@ def test_records_are_read_changed_and_deleted(wavetank):
         ("POST", "/-/clock", {}, 400),
         ("POST", "/-/restore", {"name": "never"}, 404),
         ("POST", "/-/load", {"format": "update_set"}, 400),
+        ("POST", "/-/load", {"format": "csv", "table": "incident"}, 400),
+        ("POST", "/-/load", {"format": "csv", "table": "incident", "path": "/etc/passwd"}, 400),
+        ("POST", "/-/load", {"format": "csv", "table": "incident", "path": "/no/such.csv"}, 400),
+        ("POST", "/-/load", {"format": "json", "table": "incident", "body": 5}, 400),
+        ("POST", "/-/load", {"format": "json", "body": '"x"'}, 400),
+        ("POST", "/-/load", {"format": "json", "body": {"incident": [{"number": "X"}], "task": [5]}}, 400),
+        ("GET", "/-/records/incident?sysparm_query=no_such=1", None, 400),
+        ("GET", "/-/records/incident?sysparm_fields=no_such", None, 400),
+        ("GET", "/-/records/incident?sysparm_limit=-1", None, 400),
+        ("GET", "/-/records/incident?sysparm_offset=" + "9" * 30, None, 400),
+        ("DELETE", "/-/records/incident?sysparm_query=no_such=1", None, 400),
+        ("POST", "/-/faults", [{"do": "delay"}, {"do": "explode"}], 400),
+        ("POST", "/-/faults", {"do": "status", "status": 99}, 400),
+        ("POST", "/-/faults", {"do": "truncate", "bytes": "x"}, 400),
+        ("POST", "/-/faults", {"do": "delay", "after": -1}, 400),
+        ("POST", "/-/faults", {"do": "status", "status": 500, "headers": {"a": "b\r\nc: d"}}, 400),
+        ("POST", "/-/faults", {"do": "status", "status": 500, "headers": ["a"]}, 400),
+        ("POST", "/-/settings", {"rate_rules": [5]}, 400),
+        ("POST", "/-/settings", {"rate_rules": [{"limit": "many"}]}, 400),
+        ("POST", "/-/settings", {"rate_rules": [{"limit": 1, "seconds": 0}]}, 400),
+        ("POST", "/-/clock", {"advance": 1e18}, 400),
+        ("POST", "/-/clock", {"freeze": "9999-12-31T23:59:59Z"}, 400),
+        ("GET", "/-/no_such", None, 404),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(call, method, path, body, status):
@@ -58,6 +81,22 @@ def test_what_makes_no_sense_is_refused_in_words(call, method, path, body, statu
     assert answer.status == status
     assert answer.json["error"]["message"]
     assert call("GET", "/-/records/incident?sysparm_query=number=X").json["result"] == []
+    assert call("GET", "/-/faults").json["result"] == []
+    assert call("GET", INCIDENTS).status == 200
+
+
+def test_a_query_that_misses_a_column_deletes_nothing(call):
+    call("POST", "/-/records/incident", {"number": "STAYS"})
+    assert call("DELETE", "/-/records/incident?sysparm_query=numbr=X").status == 400
+    assert len(call("GET", "/-/records/incident?sysparm_query=number=STAYS").json["result"]) == 1
+
+
+def test_load_takes_more_than_a_post_of_records(wavetank, tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("\ufeffname\n" + "".join(f"Room {n}\n" for n in range(10_500)), encoding="utf-8")
+    wavetank.control("load", {"format": "csv", "table": "cmn_location", "path": str(file)})
+    last = wavetank.control("records/cmn_location?sysparm_query=name=Room 10499".replace(" ", "%20"))
+    assert len(last["result"]) == 1
 
 
 def test_a_given_password_works_and_group_roles_follow(wavetank, call):

@@ -2,7 +2,7 @@
 
 import fnmatch
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -84,9 +84,13 @@ class Faults:
 
     def add(self, wanted: Mapping[str, Any]) -> Fault:
         """Puts one more in force. Raises ValueError saying what is wrong with it."""
-        fault = _read(next(self._ids), wanted)
-        self._faults.append(fault)
-        return fault
+        return self.add_all([wanted])[0]
+
+    def add_all(self, wanted: Sequence[Mapping[str, Any]]) -> list[Fault]:
+        """Puts more in force, or none of them. Raises ValueError saying what is wrong with the first."""
+        added = [_read(next(self._ids), each) for each in wanted]
+        self._faults.extend(added)
+        return added
 
     def clear(self) -> None:
         self._faults.clear()
@@ -114,18 +118,41 @@ def _read(number: int, wanted: Mapping[str, Any]) -> Fault:
     match = wanted.get("match") or {}
     if not isinstance(match, Mapping) or set(match) - set(MATCH):
         raise ValueError(f"match is an object of {', '.join(MATCH)}")
-    if do == "status" and not isinstance(wanted.get("status"), int):
+    status = _number(wanted, "status")
+    if do == "status" and status is None:
         raise ValueError("a status fault names its status")
-    times = wanted.get("times")
+    if status is not None and not 200 <= status <= 599:
+        raise ValueError(f"status is 200 to 599, not {status}")
+    headers = wanted.get("headers") or {}
+    if not isinstance(headers, Mapping) or not all(_sendable(f"{k}{v}") for k, v in headers.items()):
+        raise ValueError("headers is an object of plain texts")
+    seconds = wanted.get("seconds") or 0.0
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
+        raise ValueError("seconds is a number that is not negative")
     return Fault(
         id=number,
         do=do,
         match={name: str(value) for name, value in match.items() if value is not None},
-        status=wanted.get("status"),
+        status=status,
         body=wanted.get("body"),
-        headers={str(k): str(v) for k, v in (wanted.get("headers") or {}).items()},
-        seconds=float(wanted.get("seconds") or 0.0),
-        bytes=wanted.get("bytes"),
-        after=int(wanted.get("after") or 0),
-        times=None if times is None else int(times),
+        headers={str(k): str(v) for k, v in headers.items()},
+        seconds=float(seconds),
+        bytes=_number(wanted, "bytes"),
+        after=_number(wanted, "after") or 0,
+        times=_number(wanted, "times"),
     )
+
+
+def _number(wanted: Mapping[str, Any], name: str) -> int | None:
+    """A count that is not negative, or None when it is not given."""
+    value = wanted.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name} is a whole number that is not negative, not {value!r}")
+    return value
+
+
+def _sendable(text: str) -> bool:
+    """Whether a text can stand in a header line."""
+    return text.isascii() and text.isprintable()

@@ -4,12 +4,13 @@ import csv
 import io
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from wavetank.database import query
 from wavetank.database.store import UnknownField, UnknownTable
 from wavetank.instance import Instance
 from wavetank.security import passwords, roles
@@ -41,10 +42,17 @@ class Asked:
             table=path["table"],
             sys_id=path.get("sys_id", ""),
             query=params.get("sysparm_query", ""),
-            limit=int(params.get("sysparm_limit", LIMIT)),
-            offset=int(params.get("sysparm_offset", 0)),
+            limit=_count(params.get("sysparm_limit", str(LIMIT))),
+            offset=_count(params.get("sysparm_offset", "0")),
             fields=fields,
         )
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**53:
+        raise ValueError(f"a limit or an offset is not {number}")
+    return number
 
 
 def listed(instance: Instance, asked: Asked) -> list[Row]:
@@ -53,6 +61,7 @@ def listed(instance: Instance, asked: Asked) -> list[Row]:
     if asked.sys_id:
         rows = [_existing(instance, asked.table, asked.sys_id)]
     else:
+        _readable(instance, asked)
         rows = instance.database.select(asked.table, asked.query, limit=asked.limit, offset=asked.offset)
     if not asked.fields:
         return rows
@@ -62,10 +71,14 @@ def listed(instance: Instance, asked: Asked) -> list[Row]:
 def create(instance: Instance, place: tuple[str, str], body: Any) -> list[Row]:
     """Inserts an object or a list of up to 10,000, all or none."""
     table, sys_id = place
-    known = _known(instance, table)
     rows = [_text(values) for values in _many(body)]
     if sys_id:
         rows = [{**row, "sys_id": sys_id} for row in rows]
+    return _insert(instance, table, rows)
+
+
+def _insert(instance: Instance, table: str, rows: Iterable[Row]) -> list[Row]:
+    known = _known(instance, table)
     made: list[Row] = []
     try:
         with instance.database.transaction():
@@ -100,6 +113,8 @@ def update(instance: Instance, place: tuple[str, str], body: Any) -> list[Row]:
             _settle_roles(instance, table, [*touched, *done])
     except UnknownField as wrong:
         raise ValueError(str(wrong)) from wrong
+    except sqlite3.IntegrityError as wrong:
+        raise ValueError(f"a sys_id is taken: {wrong}") from wrong
     return done
 
 
@@ -107,7 +122,7 @@ def delete(instance: Instance, asked: Asked) -> list[Row]:
     """Deletes one record, or what a query matches; a table is never emptied by a missing query."""
     if not asked.sys_id and not asked.query:
         raise ValueError("name a record, or give sysparm_query")
-    rows = listed(instance, asked) if not asked.fields else []
+    rows = listed(instance, replace(asked, fields=()))
     with instance.database.transaction():
         for row in rows:
             instance.database.delete(asked.table, row["sys_id"])
@@ -118,16 +133,27 @@ def delete(instance: Instance, asked: Asked) -> list[Row]:
 def load(instance: Instance, body: Any) -> list[Row]:
     """Inserts the records of a CSV or JSON text, given inline or by path.
 
-    A JSON text is a list of objects, or {table: [objects]}, or {"result"|"records": [objects]}.
+    A JSON text is a list of objects, or {table: [objects]}, or {"result"|"records": [objects]}. All of it
+    or none. Raises ValueError for what cannot be read.
     """
     if not isinstance(body, dict) or body.get("format") not in ("csv", "json"):
         raise ValueError('{"format": "csv" or "json", "table", "path" or "body"}')
     content = body.get("body")
     if content is None:
-        content = Path(str(body.get("path", ""))).read_text(encoding="utf-8")
+        content = _file(str(body.get("path", "")), body["format"])
     table = str(body.get("table", ""))
     parts = [(table, _csv(content))] if body["format"] == "csv" else list(_json(table, content))
-    return [row for name, rows in parts for row in create(instance, (name, ""), rows)]
+    with instance.database.transaction():
+        return [row for name, rows in parts for row in _insert(instance, name, map(_text, _objects(rows)))]
+
+
+def _file(name: str, kind: str) -> str:
+    """A file's text. Only files that say by their name that they are such data: the caller may be anybody
+    on this machine, and an answer quotes what it could not read."""
+    path = Path(name)
+    if path.suffix.lower() != f".{kind}" or not path.is_file():
+        raise ValueError(f"path is an existing .{kind} file, not {name!r}; or give the text as body")
+    return path.read_text(encoding="utf-8-sig")
 
 
 def _csv(text: str) -> list[Row]:
@@ -138,6 +164,8 @@ def _json(table: str, content: Any) -> Iterable[tuple[str, Any]]:
     value = msgspec.json.decode(content) if isinstance(content, str) else content
     if isinstance(value, list):
         return [(table, value)]
+    if not isinstance(value, dict):
+        raise ValueError("the JSON is a list of objects, or an object of such lists")
     for key in ("result", "records"):
         if table and key in value:
             return [(table, value[key])]
@@ -151,6 +179,15 @@ def _known(instance: Instance, table: str) -> Any:
         raise NotFound(str(wrong)) from wrong
 
 
+def _readable(instance: Instance, asked: Asked) -> None:
+    """Raises ValueError for columns that do not exist: a typo must not select, or delete, everything."""
+    known = instance.database.known(asked.table)
+    compiled = query.compile(instance.dictionary, asked.table, asked.query, instance.query_context())
+    unknown = [*compiled.unknown, *(name for name in asked.fields if name not in known.fields)]
+    if unknown:
+        raise ValueError(f"{asked.table} has no field {', '.join(unknown)}")
+
+
 def _existing(instance: Instance, table: str, sys_id: str) -> Row:
     row = instance.database.get(table, sys_id)
     if row is None:
@@ -162,6 +199,11 @@ def _many(body: Any) -> list[Mapping[str, Any]]:
     rows = body if isinstance(body, list) else [body]
     if len(rows) > LIMIT:
         raise ValueError(f"at most {LIMIT} records at a time, not {len(rows)}")
+    return _objects(rows)
+
+
+def _objects(body: Any) -> list[Mapping[str, Any]]:
+    rows = body if isinstance(body, list) else [body]
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("a record is an object of fields")
     return rows

@@ -54,7 +54,8 @@ def application(instance: Instance) -> ASGIApp:
         ("PATCH", "/-/records/{table}/{sys_id}", surface.update_records),
         ("DELETE", "/-/records/{table}/{sys_id}", surface.delete_records),
     ]
-    router = Router([Route(path, _answering(surface, act), methods=[method]) for method, path, act in table])
+    routes = [Route(path, _answering(surface, act), methods=[method]) for method, path, act in table]
+    router = Router(routes, redirect_slashes=False, default=_error(404, "no such control resource"))
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         refusal = _refusal(dict(scope["headers"]))
@@ -110,7 +111,7 @@ class _Surface:
 
     def add_faults(self, request: Request, body: Any) -> Any:
         wanted = body if isinstance(body, list) else [body]
-        return {"result": [fault.show() for fault in [self.instance.faults.add(each) for each in wanted]]}
+        return {"result": [fault.show() for fault in self.instance.faults.add_all(wanted)]}
 
     def clear_faults(self, request: Request, body: Any) -> Any:
         self.instance.faults.clear()
@@ -161,8 +162,10 @@ def _answering(surface: _Surface, act: Callable[..., Any]) -> Callable[[Request]
             return _error(wrong.status, str(wrong))
         except records.NotFound as missing:
             return _error(404, str(missing))
-        except (ValueError, TypeError) as wrong:
+        except (ValueError, TypeError, OverflowError, OSError) as wrong:
             return _error(400, str(wrong))
+        except RecursionError:
+            return _error(400, "the JSON is nested too deeply")
 
     return endpoint
 
