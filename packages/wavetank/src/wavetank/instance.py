@@ -1,5 +1,6 @@
 """One emulated instance: its parts, and what only the whole can do."""
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -77,6 +78,14 @@ class Instance:
 
     def property(self, name: str, default: str = "") -> str:
         return self.properties.get(name, default)
+
+    def number(self, name: str, default: float) -> float:
+        """A property that holds a number; one that holds something else counts as not set."""
+        try:
+            value = float(self.property(name) or default)
+        except ValueError:
+            return default
+        return value if 0 <= value < math.inf else default
 
     def set_property(self, name: str, value: str) -> None:
         """Writes a property's value, past rules; makes the property when there is none."""

@@ -12,6 +12,7 @@ QUERY_REFUSED = (
     "Field(s) present in the query do not have permission to be read",
 )
 HOST = "http://dev.example:8080"
+ADMIN = "6816f79cc0a8016401c5a33be04be441"
 
 
 @pytest.fixture
@@ -573,3 +574,89 @@ def test_a_table_closed_to_web_services(admin: Any) -> None:
     row = admin.instance.database.first("sys_db_object", name="problem")
     admin.instance.database.update("sys_db_object", row["sys_id"], {"ws_access": "false"})
     assert admin.refused("GET", "problem") == (403, "User Not Authorized", "Failed API level ACL Validation")
+
+
+# ---------------------------------------------------------------- what makes no sense
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{bad", b"5", b'{"description":' + b"[" * 100_000, b'{"short_description":"\xff"}', b"a=b"],
+    ids=["malformed", "scalar", "deep", "not utf-8", "a form"],
+)
+def test_a_body_that_is_no_object_is_refused(admin: Any, body: bytes) -> None:
+    before = len(admin.get("incident"))
+    assert admin.refused("POST", "incident", content=body)[:2] == (400, "Exception while reading request")
+    assert len(admin.get("incident")) == before
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "value"),
+    [
+        ("incident", "reassignment_count", "9" * 5000),
+        ("incident", "reassignment_count", "9" * 400 + ".5"),
+        ("sys_user_group", "hourly_rate", "a lot"),
+        ("incident", "opened_at", "2024-13-41 00:00:00"),
+    ],
+)
+def test_a_value_the_field_cannot_hold_is_dropped(admin: Any, table: str, field: str, value: str) -> None:
+    made = admin.create(table, {field: value}, sysparm_display_value="all")
+    assert made[field]["value"] != value
+
+
+def test_a_moment_at_the_edge_of_time_is_shown_as_it_is(admin: Any, made: Any) -> None:
+    edge = "9999-12-31 23:59:59"
+    both = {"sysparm_display_value": "all", "sysparm_input_display_value": "true"}
+    assert admin.change("incident", made["sys_id"], {"opened_at": edge}, **both)["opened_at"]["value"] != edge
+    assert admin.change("incident", made["sys_id"], {"opened_at": edge})["opened_at"] == edge
+    admin.instance.database.update("sys_user", ADMIN, {"time_zone": "Asia/Tokyo"})
+    shown = admin.get(f"incident/{made['sys_id']}", sysparm_display_value="true")
+    assert shown["opened_at"] == edge
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "opened_at>javascript:gs.daysAgo(999999999)",
+        "opened_at>javascript:gs.daysAgo(" + "9" * 5000 + ")",
+        "opened_atRELATIVEGT@minute@ahead@999999999",
+        "opened_atRELATIVEGT@year@ago@" + "9" * 5000,
+        "number='; DROP TABLE task; --",
+        'number="x" OR 1=1',
+        "number=☃^short_descriptionLIKEé",
+    ],
+)
+def test_a_strange_query_matches_nothing(admin: Any, made: Any, query: str) -> None:
+    admin.instance.configure({"literal_time_zone": "user"})
+    assert admin.get("incident", sysparm_query=query) == []
+    assert admin.get(f"incident/{made['sys_id']}")["number"] == made["number"]
+
+
+def test_a_date_that_is_none_is_compared_as_text(admin: Any, made: Any) -> None:
+    admin.instance.configure({"literal_time_zone": "user"})
+    later = admin.get("incident", sysparm_query="opened_at>2024-99-99 00:00:00", sysparm_fields="sys_id")
+    assert {"sys_id": made["sys_id"]} in later
+
+
+@pytest.mark.parametrize("sys_id", ["a\r\nX-Evil: 1", "\u2603", "../x", "a" * 33 + "/", "a b"])
+def test_a_sys_id_that_cannot_stand_in_an_address_is_not_taken(admin: Any, sys_id: str) -> None:
+    answer = admin.call("POST", "incident", json={"sys_id": sys_id})
+    made = answer.json()["result"]["sys_id"]
+    assert len(made) == 32
+    assert made.isalnum()
+    assert answer.headers["location"].endswith(f"/{made}")
+    assert "x-evil" not in answer.headers
+
+
+def test_a_class_is_not_written(admin: Any) -> None:
+    made = admin.create("task", {"sys_class_name": "nonsense"})
+    assert made["sys_class_name"] == "task"
+    assert admin.change("task", made["sys_id"], {"short_description": "still there"})
+
+
+def test_a_property_that_is_no_number_counts_as_not_set(admin: Any) -> None:
+    for name in ("glide.rest.max_content_length", "glide.user.max_unlock_attempts"):
+        admin.instance.set_property(name, "many")
+    admin.create("incident", {})
+    admin.client.auth = ("admin", "wrong")
+    assert admin.refused("GET", "incident")[0] == 401

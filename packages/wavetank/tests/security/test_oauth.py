@@ -234,3 +234,9 @@ def test_a_table_closed_to_web_services_is_refused_at_the_api(scene, door):
     refused = door.ask("GET", "/api/now/table/incident", authorization=basic)
     assert refused.status == 403
     assert refused.body["error"]["detail"] == "Failed API level ACL Validation"
+
+
+def test_a_form_that_is_no_text_is_refused_like_any_other(door):
+    answer = door.ask("POST", "/oauth_token.do", b"grant_type=password&client_id=\xff")
+    assert answer.status == 401
+    assert answer.body == {"error_description": "access_denied", "error": "server_error"}

@@ -122,13 +122,18 @@ def _refresh(instance: Instance, client: Row, form: Form) -> dict[str, Any]:
 
 def _answer(instance: Instance, user: Row, client: Row, scheme: str, *, refresh: bool) -> dict[str, Any]:
     tokens = instance.identity.tokens
-    seconds = int(client["access_token_lifespan"] or DEFAULT_ACCESS)
+    seconds = _lifespan(client["access_token_lifespan"], DEFAULT_ACCESS)
     access, remaining = tokens.issue("access", user, client, scheme, seconds)
     answer: dict[str, Any] = {"access_token": access}
     if refresh:
-        longer = int(client["refresh_token_lifespan"] or DEFAULT_REFRESH)
+        longer = _lifespan(client["refresh_token_lifespan"], DEFAULT_REFRESH)
         answer["refresh_token"] = tokens.issue("refresh", user, client, scheme, longer)[0]
     return answer | {"scope": "useraccount", "token_type": "Bearer", "expires_in": remaining}
+
+
+def _lifespan(text: str, default: int) -> int:
+    """Seconds, thirty years at most; the default for what is no number of seconds."""
+    return min(int(text), 10**9) if text.isdecimal() and len(text) < 20 else default
 
 
 def _client(instance: Instance, form: Form, kind: str) -> Row:
@@ -161,7 +166,7 @@ def _form(instance: Instance, request: Request, body: bytes) -> dict[str, str]:
     kind = request.headers.get("content-type", "application/x-www-form-urlencoded")
     if not kind.startswith("application/x-www-form-urlencoded"):
         raise Refused(f"unspecified: a token request is a form, not {kind}")
-    form = dict(parse_qsl(body.decode(), keep_blank_values=True))
+    form = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
     if instance.property(BODY_ONLY, "false") != "true":
         form = dict(request.query_params) | form
     if "client_id" not in form or "client_secret" not in form:

@@ -5,6 +5,7 @@ ServiceNow docs: "Table API"; shapes and headers as recorded on developer instan
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,8 @@ OWN_IDS = frozenset({"sys_security_acl", "sys_security_acl_role"})
 _STAMPS = frozenset({"sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by", "sys_mod_count"})
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _TRUE = frozenset({"true", "1", "yes"})
+# What a caller may bring as a sys_id: it becomes part of addresses. The platform's own check is not verified.
+_SYS_ID = re.compile(r"[0-9A-Za-z_-]{1,32}")
 
 
 def routes() -> list[Route]:
@@ -373,8 +376,9 @@ def _create(call: Call) -> Response:
     if not allowed:
         raise errors.write_refused("insert")
     values = _values(call, given, "create", None)
-    if table in OWN_IDS:
+    if table in OWN_IDS or not _SYS_ID.fullmatch(values.get("sys_id", "")):
         values.pop("sys_id", None)
+    values.pop("sys_class_name", None)
     row = pipeline.insert(instance, call.session, table, values)
     headers = {"Location": call.address + f"{table}/{row['sys_id']}"}
     return _written(call, row, 201, headers)
@@ -419,7 +423,7 @@ def _written(call: Call, row: Row, status: int, headers: dict[str, str]) -> Resp
 
 def _body(call: Call) -> Mapping[str, Any]:
     """The JSON object of the body; of an array, the first. Raises 400."""
-    allowed = int(call.instance.property("glide.rest.max_content_length", "10") or 10) * MEGABYTE
+    allowed = int(call.instance.number("glide.rest.max_content_length", 10) * MEGABYTE)
     if len(call.body) > allowed:
         raise errors.too_large(len(call.body), allowed)
     kind = call.headers.get("content-type", "").lower()
@@ -429,7 +433,7 @@ def _body(call: Call) -> Mapping[str, Any]:
         return {}
     try:
         found = msgspec.json.decode(call.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise errors.unreadable_body(f"The payload is not valid JSON: {error}") from error
     if isinstance(found, list):
         found = found[0] if found else {}

@@ -50,7 +50,7 @@ def local_text(text: str, time_zone: str, pattern: str) -> str:
     """A UTC moment in a time zone and a strftime pattern; what is no moment stays as it is."""
     try:
         moment = to_local(text, time_zone)
-    except ValueError:
+    except (ValueError, OverflowError):
         return text
     return moment.strftime(pattern)
 

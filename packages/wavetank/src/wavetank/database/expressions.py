@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 FORMAT = "%Y-%m-%d %H:%M:%S"
 _CALL = re.compile(r"^\s*(?:gs\.)?((?:getUser\(\)\.)?\w+)\s*\((.*)\)\s*;?\s*$", re.DOTALL)
-_ARGUMENT = re.compile(r"""\s*(?:'([^']*)'|"([^"]*)"|(-?\d+)|(true|false))\s*(?:,|$)""")
+_ARGUMENT = re.compile(r"""\s*(?:'([^']*)'|"([^"]*)"|(-?\d{1,9})|(true|false))\s*(?:,|$)""")
 _SPAN = re.compile(
-    r"(beginning|end)Of(Last|Next|This|Current)?(\d+)?"
+    r"(beginning|end)Of(Last|Next|This|Current)?(\d{1,6})?"
     r"(Day|Today|Yesterday|Tomorrow|Week|Month|Quarter|Year|Hour|Minute|Days|Months|Quarters|Years|Hours|Minutes)"
 )
 _AGO = re.compile(r"(minutes|hours|days|months|quarters|years)Ago(Start|End)?")
@@ -194,7 +194,7 @@ def _span(match: re.Match[str], context: Context) -> str:
 
 def _ago(match: re.Match[str], arguments: Sequence[str], context: Context) -> str:
     unit = match[1].rstrip("s")
-    count = int(arguments[0]) if arguments and re.fullmatch(r"-?\d+", arguments[0]) else 0
+    count = int(arguments[0]) if arguments and re.fullmatch(r"-?\d{1,9}", arguments[0]) else 0
     moment = shift(context.moment, unit, -count)
     if match[2]:
         start = floor(moment, unit)

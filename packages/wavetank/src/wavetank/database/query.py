@@ -270,7 +270,7 @@ def _compile(scope: _Scope, condition: Condition) -> Sql | None:
         return None
     try:
         return builder(scope, column, condition.value)
-    except NotAllowed:
+    except (NotAllowed, OverflowError):  # a moment beyond all dates matches nothing
         return NEVER
 
 
@@ -297,11 +297,11 @@ def _value(scope: _Scope, column: Column, text: str) -> str:
     if column.field.type in DATE_TIMES:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
             value += " 00:00:00"
-        if scope.context.literal_time_zone == "user" and re.fullmatch(
-            r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", value
-        ):
-            local = to_local(value, "UTC").replace(tzinfo=zone(scope.context.time_zone))
-            value = to_utc(local)
+        if scope.context.literal_time_zone == "user":
+            try:
+                value = to_utc(to_local(value, "UTC").replace(tzinfo=zone(scope.context.time_zone)))
+            except (ValueError, OverflowError):
+                return value  # no moment: it is compared as it stands
     return value
 
 
@@ -453,7 +453,7 @@ _SIGNS = {"GT": ">", "GE": ">=", "LT": "<", "LE": "<="}
 def _relative(which: str) -> Callable[[_Scope, Column, str], Sql]:
     def build(scope: _Scope, column: Column, text: str) -> Sql:
         parts = text.strip("@").split("@")
-        if len(parts) != 3 or not parts[2].isdecimal():
+        if len(parts) != 3 or not parts[2].isdecimal() or len(parts[2]) > 9:
             return NEVER
         unit = {"dayofweek": "day"}.get(parts[0], parts[0])
         if unit not in {"minute", "hour", "day", "week", "month", "quarter", "year"}:

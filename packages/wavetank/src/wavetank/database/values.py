@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from wavetank.database.choices import Choices
-from wavetank.database.dictionary import PASSWORDS, Field, Table
+from wavetank.database.dictionary import INTEGERS, PASSWORDS, Field, Table
 from wavetank.database.expressions import FORMAT, to_utc, zone
 from wavetank.database.store import Database
 
@@ -21,6 +21,8 @@ _INTEGER = re.compile(r"[+-]?\d+")
 _DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?")
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
+# More digits than any numeric column of the platform holds.
+_DIGITS = 40
 _UNCUT = frozenset({"journal_input", "journal", "password", "password2", "script", "conditions"})
 DROPPED = None
 
@@ -85,11 +87,11 @@ class Reader:
 
     def _number(self, field: Field, text: str) -> str | None:
         plain = text.replace(",", "") if self.display else text
+        if len(plain) > _DIGITS or not _DECIMAL.fullmatch(plain):
+            return DROPPED
         if _INTEGER.fullmatch(plain):
             return str(int(plain))
-        if field.type in {"integer", "longint", "long"}:
-            return str(int(float(plain))) if _DECIMAL.fullmatch(plain) else DROPPED
-        return plain
+        return str(int(float(plain))) if field.type in INTEGERS else plain
 
     def _date(self, text: str) -> str | None:
         formats = [self.date_format] if self.display else []
@@ -100,7 +102,10 @@ class Reader:
         if self.display:
             shown = f"{self.date_format} {self.time_format}"
             moment = _parsed(text, [shown, self.date_format, FORMAT, "%Y-%m-%d"])
-            return to_utc(moment.replace(tzinfo=zone(self.time_zone))) if moment else DROPPED
+            try:
+                return to_utc(moment.replace(tzinfo=zone(self.time_zone))) if moment else DROPPED
+            except OverflowError:  # the first or last day there is, in a zone that is already beyond
+                return DROPPED
         moment = _parsed(text.replace("T", " ").removesuffix("Z"), [FORMAT, "%Y-%m-%d", "%Y-%m-%d %H:%M"])
         return moment.strftime(FORMAT) if moment else DROPPED
 

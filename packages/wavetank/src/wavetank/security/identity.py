@@ -172,10 +172,10 @@ class Identity:
             self._unlock_later(user["sys_id"], now)
 
     def _limit(self) -> int:
-        return int(self._instance.property("glide.user.max_unlock_attempts", "5") or 5)
+        return int(self._instance.number("glide.user.max_unlock_attempts", 5))
 
     def _unlock_later(self, sys_id: str, since: str) -> None:
-        minutes = float(self._instance.property("glide.user.unlock_timeout_in_mins", "15") or 15)
+        minutes = min(self._instance.number("glide.user.unlock_timeout_in_mins", 15), 10**9)
         self._instance.clock.at(parse(since) + timedelta(minutes=minutes), lambda: self._unlock(sys_id))
 
     def _unlock(self, sys_id: str) -> None:
