@@ -92,3 +92,26 @@ def test_updates_of_all_incidents_in_order(client: TestClient) -> None:
     assert [u["text"] for u in first["updates"] + rest["updates"]] == ["n0", "n1", "n2"]
     assert rest["updates"][0]["incident"] == one["id"]
     assert client.get("/api/desk/updates", params={"after": rest["next"]}).json()["next"] == rest["next"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/api/desk/incidents?after_seq={10**30}", 422),
+        (f"/api/desk/updates?after={2**63}", 422),
+        (f"/api/desk/incidents/DESK-{10**30}", 404),
+        (f"/api/desk/incidents?q={10**30}", 200),
+        ("/api/desk/incidents/%00", 404),
+        ("/api/desk/incidents?q=%00%ff", 200),
+    ],
+)
+def test_values_beyond_every_column_are_no_failure_of_the_hub(
+    client: TestClient, path: str, status: int
+) -> None:
+    assert client.get(path).status_code == status
+
+
+def test_text_that_is_no_unicode_is_refused(client: TestClient) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/api/desk/incidents", content=b'{"name": "half \\ud83d"}', headers=headers)
+    assert answer.status_code == 422

@@ -19,7 +19,7 @@ from linkspan.flows.hub import Hub
 IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key", max_length=190)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Offset = Annotated[int, Query(ge=0, le=10_000_000)]
-After = Annotated[int, Query(ge=0)]
+After = Annotated[int, Query(ge=0, lt=2**63)]
 
 
 class Declaration(BaseModel):

@@ -118,6 +118,8 @@ def checked_text(name: str, value: object, limit: int) -> str:
         raise invalid(f"{name} has {len(value)} characters; the desk takes {limit}.", "Shorten it.")
     if "\x00" in value:
         raise invalid(f"{name} holds a NUL character.", "Remove it.")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise invalid(f"{name} holds half a character.", "Send whole ones.")
     return value
 
 
