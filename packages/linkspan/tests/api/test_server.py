@@ -26,11 +26,12 @@ hub: {listen: "127.0.0.1:0"}
 class Serving:
     """One hub process; ``ready`` is the line it printed."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *options: str) -> None:
         config = home / "linkspan.yaml"
         config.write_text(YAML)
+        program = [sys.executable, "-c", "from linkspan.cli import main; main()"]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", "from linkspan.cli import main; main()", "serve", "--config", str(config)],
+            [*program, "serve", "--config", str(config), *options],
             env={**os.environ, "LINKSPAN_HOME": str(home / "state")},
             cwd=home,
             stdout=subprocess.PIPE,
@@ -52,7 +53,7 @@ class Serving:
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[Serving]:
-    hub = Serving(tmp_path)
+    hub = Serving(tmp_path, "--json")
     yield hub
     hub.end()
 
@@ -78,7 +79,8 @@ def test_serves_tells_and_stops(serving: Serving, tmp_path: Path) -> None:
     assert live.readline().startswith(b"event: status")
     started = time.monotonic()
     serving.process.send_signal(signal.SIGTERM)
-    assert serving.process.wait(15) == 0
+    rest, _ = serving.process.communicate(timeout=15)
+    assert (serving.process.returncode, rest) == (0, "")
     assert time.monotonic() - started < 10
     assert not note.exists()
 

@@ -155,3 +155,17 @@ def test_state_is_for_its_owner_only_in_a_home_that_others_may_enter(house, caps
     open_to_others = [file.name for file in home.iterdir() if file.stat().st_mode & 0o077]
     assert (home / "linkspan.db").exists()
     assert open_to_others == []
+
+
+def test_a_sync_without_a_hub_says_what_is_missing(house, capsys):
+    sync = "sync:\n  desk: {peer: desk, instance: dev, account: responder}\n"
+    (house / "linkspan.yaml").write_text(CONFIG + sync)
+    assert run(["sync", "status"]) == 0
+    assert "linkspan serve" in capsys.readouterr().out
+
+
+def test_serve_answers_in_json_when_it_cannot_start(house, capsys):
+    (house / "linkspan.yaml").write_text(CONFIG + 'hub: {tokens: ["env:NO_SUCH_TOKEN"]}\n')
+    document = answer(capsys, "serve")
+    assert (document["command"], document["exit"]) == ("serve", 2)
+    assert document["problems"][0]["where"] == "linkspan.yaml:9"

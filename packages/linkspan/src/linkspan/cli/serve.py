@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkspan.cli.options import DEFAULT_CONFIG, ConfigFile
-from linkspan.cli.output import answering
+from linkspan.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
+from linkspan.cli.output import Reply, answering
 
 if TYPE_CHECKING:
     from linkspan.flows.wiring import Wiring
@@ -29,6 +29,7 @@ def serve(
     with_parent: Annotated[
         bool, typer.Option("--with-parent", help="End when standard input closes.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run the hub: API, pages and syncs, until it is stopped.
 
@@ -38,8 +39,8 @@ def serve(
 
     if with_parent:
         threading.Thread(target=_until_parent_ends, daemon=True).start()
-    with answering("serve", as_json=False), Wiring.open(config) as wiring:
-        _serve(wiring)
+    with answering("serve", as_json) as reply, Wiring.open(config) as wiring:
+        _serve(wiring, reply)
 
 
 def _until_parent_ends() -> None:
@@ -49,11 +50,12 @@ def _until_parent_ends() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _serve(wiring: Wiring) -> None:
+def _serve(wiring: Wiring, reply: Reply) -> None:
     from linkspan.api import Access, create_app, server
     from linkspan.flows.hub import open_hub
     from linkspan.flows.pulse import Pulse
     from linkspan.web import pages
+    from linkspan.web.accounts import account_pages
 
     _log_to_stderr()
     settings = wiring.config.hub
@@ -72,9 +74,10 @@ def _serve(wiring: Wiring) -> None:
                 line["open"] = f"{url}/?token={tokens[0]}"  # nobody else was told this token
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
+            reply.as_json = False  # that line was the object
 
         access = Access(tokens, [settings.host], url=settings.url)
-        app = create_app(hub, access, pulse, parts=[pages])
+        app = create_app(hub, access, pulse, parts=[pages, account_pages])
         try:
             server.run(app, listener, pulse, home=wiring.home, ready=ready)
         finally:

@@ -89,12 +89,14 @@ def _show(reply: Reply, found: dict[str, Any]) -> None:
         ledger = state["ledger"]
         parts = " + ".join(f"{count} {fate}" for fate, count in ledger.items() if fate != "received")
         lag = state["lag"]
-        quiet = "quiet" if state["quiet"] else "busy"
+        quiet = "quiet" if state["quiet"] else "not quiet"
         reply.say(
             f"{name}: {state['state']}, {quiet}, {state['links']} links, {state['conflicts']} conflicts"
         )
         reply.say(f"  received {ledger['received']} = {parts}")
         reply.say(f"  lag p50 {_seconds(lag['p50_s'])}, p95 {_seconds(lag['p95_s'])}")
+        if state["state"] == "stopped":
+            reply.say("  no hub polls it\n  → linkspan serve")
         if state["trouble"]:
             reply.say(f"  trouble: {state['trouble']['cause']}\n  → {state['trouble']['fix']}")
         for event in state["parked"][:10]:
