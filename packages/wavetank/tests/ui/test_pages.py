@@ -4,6 +4,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from wavetank.behaviour import pipeline
+
 EVIL = "<script>alert(1)</script>"
 
 
@@ -170,3 +172,46 @@ def test_what_is_not_there_is_a_page_too(browser):
     assert browser.get("/incident.do").status_code == 404
     assert browser.get(f"/incident.do?sys_id={'0' * 32}").status_code == 404
     assert browser.post("/angular.do?sysparm_type=other").status_code == 404
+
+
+@pytest.fixture
+def approval(instance, person):
+    """An approval that waits for ann: its row."""
+    ann = person("ann")["sys_id"]
+    person("joe")
+    task = pipeline.insert(
+        instance, None, "sc_request", {"short_description": "An account", "opened_by": ann}
+    )
+    values = {"approver": ann, "sysapproval": task["sys_id"], "state": "requested"}
+    return pipeline.insert(instance, None, "sysapproval_approver", values)
+
+
+@pytest.mark.claim("ui-approval")
+@pytest.mark.parametrize(("action", "state"), [("approve", "approved"), ("reject", "rejected")])
+def test_an_approver_decides_on_the_page(browser, instance, approval, action, state):
+    browser.log_in("ann")
+    listed = browser.get("/navpage.do").text.partition("/sysapproval_approver_list.do")[2]
+    assert listed.partition(">")[2].startswith("My approvals")
+    path = f"/sysapproval_approver.do?sys_id={approval['sys_id']}"
+    assert "Approve</button>" in browser.get(path).text
+    form = {"sys_id": approval["sys_id"], "sys_action": action, "comments": "Seen"}
+    assert browser.post("/sysapproval_approver.do", form).status_code == 403
+    decided = browser.post("/sysapproval_approver.do", {**form, "sysparm_ck": browser.ask_token()})
+    assert (decided.status_code, decided.headers["location"]) == (302, path)
+    row = instance.database.get("sysapproval_approver", approval["sys_id"])
+    assert (row["state"], row["sys_updated_by"]) == (state, "ann")
+    assert instance.database.get("sc_request", approval["sysapproval"])["approval"] == state
+    assert "Approve</button>" not in browser.get(path).text
+
+
+def test_nobody_else_decides(browser, instance, approval):
+    form = {"sys_id": approval["sys_id"], "sys_action": "approve"}
+    assert browser.post("/sysapproval_approver.do", form).headers["location"].startswith("/login.do?")
+    browser.log_in("joe")
+    token = browser.ask_token()
+    assert browser.post("/sysapproval_approver.do", {**form, "sysparm_ck": token}).status_code == 404
+    browser.log_in("admin", "admin")
+    own = {**form, "sysparm_ck": browser.ask_token()}
+    assert browser.post("/sysapproval_approver.do", {**own, "sys_action": "delete"}).status_code == 404
+    row = instance.database.get("sysapproval_approver", approval["sys_id"])
+    assert row["state"] == "requested"

@@ -54,14 +54,16 @@ def routes() -> list[Route]:
     ]
 
 
-def get(
+def ask(
     instance: Instance,
     session: Session,
+    method: str,
     table: str,
     sys_id: str = "",
     params: Mapping[str, str] | None = None,
+    body: bytes = b"",
 ) -> Response:
-    """What a GET answers to this session: the pages of the UI read through it. Raises PlatformError."""
+    """What the API answers to this session: the pages of the UI go through it. Raises PlatformError."""
     known = instance.dictionary.table(table)
     if known is None:
         raise errors.invalid_table(table)
@@ -69,7 +71,7 @@ def get(
         Call(
             instance=instance,
             session=session,
-            method="GET",
+            method=method,
             version="",
             table=known,
             sys_id=sys_id,
@@ -78,7 +80,7 @@ def get(
             query_string="",
             params=params or {},
             headers={},
-            body=b"",
+            body=body,
         )
     )
 

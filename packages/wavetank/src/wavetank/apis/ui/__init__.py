@@ -1,10 +1,10 @@
-"""What a person sees of an instance: logging in, a home page, records and lists. All of it is plain."""
+"""What a person sees of an instance, plainly: logging in, a home page, records, lists, approvals."""
 
 from starlette.routing import Route
 
-from wavetank.apis.ui import login, records
+from wavetank.apis.ui import approvals, login, records
 
 
 def routes() -> list[Route]:
     """The routes of the UI. They need `request.app.state.instance` and `request.state.held`."""
-    return [*login.routes(), *records.routes()]
+    return [*login.routes(), *approvals.routes(), *records.routes()]

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wavetank.apis.ui import page
-from wavetank.apis.ui.page import Html, link, tag
+from wavetank.apis.ui import approvals, page
+from wavetank.apis.ui.page import Html, field, link, tag
 from wavetank.errors import PlatformError
 from wavetank.instance import Instance
 from wavetank.security import sessions
@@ -111,7 +111,11 @@ async def _home(request: Request) -> Response:
     lists = (("incident", "Incidents"), ("sys_user", "Users"), ("sys_user_role", "Roles"))
     body = [
         tag("p", "Logged in as ", tag("b", held.who.user["name"]), f" ({held.who.user_name})."),
-        tag("ul", *(tag("li", link(f"/{table}_list.do", label)) for table, label in lists)),
+        tag(
+            "ul",
+            *(tag("li", link(f"/{table}_list.do", label)) for table, label in lists),
+            tag("li", approvals.mine()),
+        ),
         # Clients that log in through a browser read the session's token from this page.
         Html(f'<script>var g_ck = "{held.token}"; window.g_ck = g_ck;</script>'),
     ]
@@ -136,8 +140,8 @@ async def _elevation(request: Request) -> Response:
     ticked = {"checked": "checked"} if held.who.elevated else {}
     body = tag(
         "form",
-        _input("hidden", "sysparm_ck", held.token),
-        tag("label", _input("checkbox", ELEVATED_ROLE, "true", **ticked), f" {ELEVATED_ROLE}"),
+        field("hidden", "sysparm_ck", held.token),
+        tag("label", field("checkbox", ELEVATED_ROLE, "true", **ticked), f" {ELEVATED_ROLE}"),
         tag("button", "Update"),
         method="post",
         action="/elevated_role_dialog.do",
@@ -153,7 +157,7 @@ async def _elevate(request: Request) -> Response:
         return page.to_login(request)
     token = form.get("sysparm_ck") or request.headers.get("x-usertoken", "")
     if not held.proves(token):
-        return page.show(instance, "Security constraints prevent this request", held=held, status=403)
+        return page.show(instance, page.UNPROVEN, held=held, status=403)
     with instance.lock:
         done = instance.sessions.elevate(held, on=form.get(ELEVATED_ROLE, "") in _TICKED)
     if not done:
@@ -172,22 +176,18 @@ def _open(request: Request, form: dict[str, str]) -> UiSession:
 
 def _form(instance: Instance, goto: str, refusal: str = "") -> Response:
     alert = tag("p", refusal, role="alert") if refusal else ""
-    password = _input("password", "user_password", "", autocomplete="current-password")
+    password = field("password", "user_password", "", autocomplete="current-password")
     body = tag(
         "form",
-        _input("hidden", "sys_action", "sysverb_login"),
-        _input("hidden", "sysparm_goto_url", goto),
-        tag("label", "User name ", _input("text", "user_name", "", autocomplete="username")),
+        field("hidden", "sys_action", "sysverb_login"),
+        field("hidden", "sysparm_goto_url", goto),
+        tag("label", "User name ", field("text", "user_name", "", autocomplete="username")),
         tag("label", "Password ", password),
         tag("button", "Log in"),
         method="post",
         action=page.LOGIN,
     )
     return page.show(instance, "Log in", alert, body)
-
-
-def _input(kind: str, name: str, value: str, **more: str) -> Html:
-    return Html(tag("input", type=kind, name=name, value=value, **more).text.removesuffix("</input>"))
 
 
 def _with_cookies(response: Response, request: Request, held: UiSession) -> Response:

@@ -12,18 +12,21 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 if TYPE_CHECKING:
+    from wavetank.errors import PlatformError
     from wavetank.instance import Instance
     from wavetank.security.sessions import UiSession
 
 HOME = "/navpage.do"
+UNPROVEN = "Security constraints prevent this request"
 LOGIN = "/login.do"
 _STYLE = (
     "body{font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:0 auto;padding:1rem;color:#1b1f24;"
     "background:#fff}header{display:flex;flex-wrap:wrap;gap:.3rem 1rem;border-bottom:1px solid #c7ccd1;"
     "padding-bottom:.5rem}header b{margin-right:auto}table{border-collapse:collapse;width:100%}"
     "td,th{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #e4e7ea;"
-    "overflow-wrap:anywhere;white-space:pre-wrap}th{font-weight:600}label{display:block;margin:.6rem 0}"
-    "input{font:inherit}.wide{overflow-x:auto}[role=alert]{color:#a4161a}"
+    "min-width:4.5rem;"
+    "overflow-wrap:break-word;white-space:pre-wrap}th{font-weight:600}label{display:block;margin:.6rem 0}"
+    "input,button{font:inherit}input:not([type=checkbox]){display:block;max-width:100%}.wide{overflow-x:auto}[role=alert]{color:#a4161a}"
 )
 
 
@@ -83,6 +86,16 @@ def show(
     text = html(Html('<!DOCTYPE html><html lang="en"><head>'), head, Html("</head><body>"), main).text
     kind = {"content-type": "text/html;charset=UTF-8", "X-Frame-Options": "SAMEORIGIN"}
     return Response(f"{text}</body></html>", status, {**kind, **(headers or {})})
+
+
+def field(kind: str, name: str, value: str, **more: str) -> Html:
+    """An input of a form."""
+    return Html(tag("input", type=kind, name_=name, value=value, **more).text.removesuffix("</input>"))
+
+
+def refusal(instance: Instance, refused: PlatformError, held: UiSession) -> Response:
+    """What an API refused, as a page."""
+    return show(instance, refused.message, refused.detail or "", held=held, status=refused.status)
 
 
 def to(path: str) -> RedirectResponse:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wavetank.apis import table as table_api
-from wavetank.apis.ui import page
+from wavetank.apis.ui import approvals, page
 from wavetank.apis.ui.page import link, tag
 from wavetank.database.dictionary import Field, Table
 from wavetank.errors import PlatformError
@@ -65,9 +65,7 @@ def _answer(request: Request, shown: Any) -> Response:
         try:
             response: Response = shown(instance, held, table, request.query_params)
         except PlatformError as refused:
-            return page.show(
-                instance, refused.message, refused.detail or "", held=held, status=refused.status
-            )
+            return page.refusal(instance, refused, held)
     return response
 
 
@@ -75,11 +73,15 @@ def _form(instance: Instance, held: UiSession, table: Table, query: Mapping[str,
     record = _read(instance, held, table, query.get("sys_id", "") or "-1")
     title = record.get(table.display, {}).get("display_value") or table.label
     filled = [(name, value) for name, value in record.items() if value["display_value"]]
+    filled.sort(key=lambda each: each[0].startswith("sys_"))  # what the platform keeps for itself comes last
     empty = sorted(_label(table, name) for name, value in record.items() if not value["display_value"])
+    row = instance.database.get(table.name, record["sys_id"]["value"])
+    decision = approvals.question(instance, held, row) if row and table.name == approvals.TABLE else ""
     return page.show(
         instance,
         f"{table.label} {title}" if title != table.label else title,
-        tag("p", link(f"/{table.name}_list.do", f"All of {table.label}")),
+        tag("p", link(f"/{table.name}_list.do", f"List of {table.label}")),
+        decision,
         page.table((_label(table, name), _shown(table.fields[name], value)) for name, value in filled),
         tag("details", tag("summary", f"{len(empty)} empty fields"), tag("p", ", ".join(empty))),
         held=held,
@@ -132,7 +134,7 @@ def _columns(table: Table) -> tuple[str, ...]:
 
 def _shown(field: Field, value: Mapping[str, Any]) -> page.Part:
     text = str(value["display_value"] or "")
-    leads = field.is_reference and field.key == "sys_id" and text and value["value"]
+    leads = field.type == "reference" and field.key == "sys_id" and text and value["value"]
     return link(f"/{field.reference}.do", text, sys_id=value["value"]) if leads else text
 
 
@@ -151,4 +153,4 @@ def _get(
     instance: Instance, held: UiSession, table: Table, sys_id: str, params: Mapping[str, str]
 ) -> Response:
     shape = {"sysparm_display_value": "all", "sysparm_exclude_reference_link": "true"}
-    return table_api.get(instance, held.who, table.name, sys_id, {**shape, **params})
+    return table_api.ask(instance, held.who, "GET", table.name, sys_id, {**shape, **params})
