@@ -268,6 +268,25 @@ def test_a_stamp_from_the_future_hides_nothing(wavetank: Any, tmp_path: Path, ex
         sea.close()
 
 
+def test_a_crash_forgets_no_conflict(sea: Sea) -> None:
+    made = declare(sea, "Checkout fails")
+    sea.rest()
+    (record,) = sea.records()
+    kept = []
+    fatal = 0
+    while not kept or sea.boundaries.fatal is None:
+        fatal += 1
+        sea.boundaries.passed, sea.boundaries.fatal = 0, fatal
+        sea.desk.edit(made.id, {"name": f"Checkout {fatal}"})
+        sea.analyst.table.update("incident", record["sys_id"], {"short_description": f"Till {fatal}"})
+        sea.rest()
+        with sea.database.read() as connection:
+            kept = links.conflicts(connection, sea.sync)
+        told = [(row["peer_value"], row["instance_value"]) for row in kept]
+        assert told == [(f"Checkout {n}", f"Till {n}") for n in range(fatal, 0, -1)], f"died at {fatal}"
+    assert fatal > 12
+
+
 def story(sea: Sea) -> None:
     """Something of everything, on both sides."""
     made = declare(sea, "Checkout fails")

@@ -39,5 +39,5 @@ def test_the_newest_row_is_found_behind_hidden_ones() -> None:
 
 def test_a_hidden_field_is_named() -> None:
     fields = ("sys_id", "sys_updated_on", "description")
-    with pytest.raises(NotAuthorized, match="incident.description is hidden"):
+    with pytest.raises(NotAuthorized, match="description is hidden"):
         list(sweep.changed_since(line(SEEN), "incident", since="2026-01-01 00:00:00", fields=fields))

@@ -93,7 +93,9 @@ class Settler:
             self._settle(_start(link, events))
         except Unmapped as error:
             rejected = Rejected(
-                str(error), code="unmapped_value", fix="add the value to the mapping, then replay"
+                str(error),
+                code="unmapped_value",
+                fix="give it a value the mapping knows; the next change tries again",
             )
             self._park(link, events, rejected)
         except Gone as error:
@@ -259,12 +261,23 @@ class Settler:
             if decided.to_record and not work.fresh:
                 self._read_record(work)
                 continue
-            work.conflicts += decided.conflicts
+            self._decide(work, decided.conflicts)
             if decided.to_peer:
                 self._write_peer(work, decided.to_peer)
             if decided.to_record:
                 self._write_record(work, decided.to_record)
         raise Stale("both sides keep changing; trying again", where=work.link.number)
+
+    def _decide(self, work: _Work, conflicts: Sequence[Conflict]) -> None:
+        """Commit conflicts before the losing value is overwritten: a crash between would forget it."""
+        new = [conflict for conflict in conflicts if conflict not in work.conflicts]
+        if not new:
+            return
+        work.conflicts += new
+        decided = [asdict(conflict) for conflict in work.conflicts]
+        with self._binding.database.begin() as connection:
+            saved = links.get(connection, work.link.id).base or {}
+            links.change(connection, work.link.id, base={**saved, "decided": decided})
 
     # --- reading and writing one side
 
@@ -450,6 +463,7 @@ def _start(link: Link, events: Sequence[Event]) -> _Work:
         own_versions=set(saved.get("own_versions", ())),
         mod_count=link.mod_count,
         peer_version=link.peer_version,
+        conflicts=[Conflict(**decided) for decided in saved.get("decided", ())],
     )
 
 
