@@ -18,7 +18,7 @@ from linkspan.store.requests import Requests
 from linkspan.web.rendering import Rendering
 
 TEMPLATES = Path(__file__).parent / "templates"
-NEWEST = 40
+NEWEST = 25
 REQUESTS = 50
 
 
