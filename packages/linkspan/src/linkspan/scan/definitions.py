@@ -3,7 +3,7 @@
 An entry names its ``kind`` and what that kind needs:
 
 - ``records``: every row of ``table`` that matches ``query`` is a scan finding.
-- ``roles``: who holds one of ``roles`` (``query`` narrows the grants). With ``most``, only roles with
+- ``roles``: who holds one of ``roles``, or any (``query`` narrows the grants). With ``most``, only roles with
   more holders than that are found.
 - ``property``: the system property ``name`` must be ``expect`` (or must not be ``refuse``);
   ``absent`` says what a missing property means.
@@ -35,7 +35,7 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 _KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     # kind: what it needs, what it may have
     "records": (frozenset({"table", "query", "display"}), frozenset({"show"})),
-    "roles": (frozenset({"roles"}), frozenset({"query", "most"})),
+    "roles": (frozenset(), frozenset({"roles", "query", "most"})),
     "property": (frozenset({"name", "absent"}), frozenset({"expect", "refuse", "private"})),
     "script": (frozenset({"table", "field", "display", "pattern"}), frozenset({"query"})),
 }

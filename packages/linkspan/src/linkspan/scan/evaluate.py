@@ -105,8 +105,8 @@ class Evaluator:
 
     def _roles(self, definition: Definition) -> Outcome:
         """Holders of roles: one finding each, or one for each crowded role."""
-        text = query.restrict(moment(definition.query), query.one_of("role.name", definition.roles))
-        text = query.restrict(text, "state!=inactive")
+        named = query.one_of("role.name", definition.roles) if definition.roles else ""
+        text = query.restrict(moment(definition.query), query.all_of(named, "state!=inactive"))
         total = self._line.table.page("sys_user_has_role", query=text, fields=("sys_id",), limit=1).total
         if total == 0:
             return Outcome(verdict="clean")
