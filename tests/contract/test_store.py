@@ -67,6 +67,17 @@ def test_what_an_exception_interrupts_was_never_there(database: Database) -> Non
         assert inbox.received(transaction, "desk") == 0
 
 
+def test_a_reading_transaction_sees_one_moment(database: Database) -> None:
+    link = new_link(database)
+    receive(database, link, "a")
+    with database.read() as transaction:
+        before = inbox.counts(transaction, "desk")
+        receive(database, link, "b")
+        assert inbox.counts(transaction, "desk") == before
+    with database.read() as transaction:
+        assert inbox.received(transaction, "desk") == 2
+
+
 def test_a_reader_of_the_sequence_never_passes_an_entry_that_commits_later(database: Database) -> None:
     """Writers at once: whoever has seen entry n has seen every entry before n."""
     ledger = Ledger(database)

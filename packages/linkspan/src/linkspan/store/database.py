@@ -82,8 +82,12 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A reading transaction: one consistent view."""
-        with self._engine.connect() as connection, connection.begin():
-            yield connection
+        # PostgreSQL's default level takes a new view for each statement.
+        level = {} if self._is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self._engine.connect() as fresh:
+            connection = fresh.execution_options(**level)
+            with connection.begin():
+                yield connection
 
     def close(self) -> None:
         """Give back every connection."""
