@@ -37,9 +37,12 @@ def bind(wiring: Wiring, sync: SyncConfig, desk: Desk, url: str) -> Binding:
     peer, title = _peer(sync, desk, url)
     instance = wiring.instance(sync.instance)
     connection = wiring.connection(sync.account, sync.instance)
-    me = connection.whoami()
+    try:
+        me, own_matrix = connection.whoami(), matrix(connection)
+    except Exception:
+        connection.close()  # binding is tried again until it succeeds
+        raise
     author = Author(user_name=me["user_name"], name=me["name"])
-    own_matrix = matrix(connection)
     return Binding(
         name=sync.name,
         instance=sync.instance,
