@@ -8,6 +8,7 @@ import pytest
 from wavetank import packs
 from wavetank.app import Options, create
 from wavetank.clock import Clock
+from wavetank.control import records
 from wavetank.database.store import Database
 from wavetank.instance import Instance
 
@@ -114,6 +115,31 @@ def test_what_the_app_finds_out_cannot_be_written_over_rest(admin: Any) -> None:
         changed = who.change(TABLE, made["sys_id"], {**wish, "instance_name": "other"})
         assert (changed["validated"], changed["connection_status"]) == ("false", "")
         assert changed["instance_name"] == "other"
+
+
+@pytest.mark.claim("scan-engine-validate")
+def test_a_test_writes_the_outcome_of_a_validation(admin: Any, instance: Instance) -> None:
+    sys_id = admin.create(TABLE, entry("prod", "Production"))["sys_id"]
+    for word in ("API User is missing role", "Connection Valid"):
+        records.update(instance, (TABLE, sys_id), {"connection_status": word})
+        assert admin.get(f"{TABLE}/{sys_id}", sysparm_display_value="true")["connection_status"] == word
+
+
+@pytest.mark.claim("scan-engine-properties")
+def test_the_properties_of_the_app(admin: Any) -> None:
+    reader = admin.user("reader", "sn_se.internal_rest_integration")
+    (row,) = reader.get("sn_se_properties")
+    assert (row["scan_read_only"], row["full_scan_batch_size"], row["keep_days_finding_history"]) == (
+        "true",
+        "50000",
+        "30",
+    )
+    app = admin.user("app", ADMIN_ROLE)
+    wish = {"enable_exception_reason_approvals_in_production": "false", "full_scan_batch_size": "7"}
+    changed = app.change("sn_se_properties", row["sys_id"], wish)
+    assert changed["enable_exception_reason_approvals_in_production"] == "false"
+    assert changed["full_scan_batch_size"] == "50000"
+    assert reader.refused("PATCH", f"sn_se_properties/{row['sys_id']}", json=wish)[0] == 403
 
 
 @pytest.mark.claim("scan-engine-one-production", "scan-engine-one-production-word")

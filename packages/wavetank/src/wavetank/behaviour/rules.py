@@ -94,5 +94,5 @@ BUILT_IN: tuple[Rule, ...] = (
     Rule("Rejected request", "sc_request", 40, approval.rejected, "a rejected request is closed incomplete", on=UPDATE),
     Rule("Rejected request item", "sc_req_item", 40, approval.rejected, "a rejected item is closed incomplete", on=UPDATE),
     Rule("Stage of a request item", "sc_req_item", 50, approval.stage, "the stage follows the approval"),
-    Rule("One production instance", scan_engine.TABLE, 100, scan_engine.one_production, "without exactly one, no connection stands", "after", ALL, "scan_engine"),
+    Rule("One production instance", scan_engine.TABLE, 100, scan_engine.one_production, "with two, no connection stands", "after", ALL, "scan_engine"),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rules of the Scan Engine app. ServiceNow docs: "Register your instance", "My SN Instances"."""
+"""Rules of the Scan Engine app. ServiceNow docs: "Define My SN Instance environments"."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ VALID, INVALID = "Connection Valid", "Connection Invalid"
 
 
 def one_production(change: Change) -> None:
-    """Unless exactly one instance is Production the integration fails; the record itself is taken."""
+    """With more than one Production instance the integration fails; the record itself is taken."""
     database = change.instance.database
     rows = database.find(TABLE)
-    if sum(row["environment"] == PRODUCTION for row in rows) == 1:
+    if sum(row["environment"] == PRODUCTION for row in rows) <= 1:
         return
     for row in rows:
         if row["connection_status"] == VALID:

@@ -1,8 +1,8 @@
 # ruff: noqa: E501  one definition a line reads best
 """The Scan Engine pack: the Store app sn_se as it lies on an instance on which nobody has set it up.
 
-Roles, tables and words: ServiceNow docs "Instance integration for Scan Engine", "Add and view Scan Engine
-related lists", "Validate your instance connection".
+Roles, tables and words: ServiceNow docs "Instance integration for Scan Engine", "Define My SN Instance
+environments", "Validate your instance connection", "Configure Scan Engine parameters".
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HERE = __name__
 PACK = "scan_engine"
 SCOPE = "sn_se"
 VERSION = "3.0.4"
-_ROLES = ("scan_engine_admin", "scan_engine_user", "internal_rest_integration")
+_ROLES = ("scan_engine_admin", "scan_engine_user", "scan_engine_read_user", "internal_rest_integration")
 
 # number, level, category, what it looks for, why it matters
 _DEFINITIONS = (
@@ -55,6 +55,7 @@ def load(database: Database) -> None:
     )
     base.write(database, "sys_user_role", (_role(name) for name in _ROLES))
     base.write(database, "sn_se_definition", (_definition(*each) for each in _DEFINITIONS))
+    base.write(database, "sn_se_properties", [{"sys_id": sys_id_for("sn_se_properties")}])
     base.write(database, "sys_script", (rule.as_row() for rule in BUILT_IN if rule.pack == PACK))
     base.write_access(database, HERE)
 
