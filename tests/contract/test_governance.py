@@ -230,6 +230,7 @@ def test_the_inventory_only_reads_and_says_what_it_cannot_know(house):
     ours, other = accounts["svc.responder"], accounts["svc.other"]
     assert ours["account"] == "responder"
     assert ours["owner"] == "abel.tuter"
+    assert (ours["standing"], other["standing"]) == ("unasked", None), "apply made it without a request"
     assert {"name": "sn_incident_write", "inherited": True} in ours["roles"]
     assert "sn_incident_read" in {role["name"] for role in ours["roles"]}, "roles of roles too"
     assert ours["last_used"], "apply proved its credential by a token"

@@ -168,6 +168,7 @@ def test_from_the_question_to_the_machine(company: Company) -> None:
     for one in listed.values():
         (reporter,) = [row for row in one["accounts"] if row["user_name"] == "svc.reporter"]
         assert (reporter["owner"], reporter["groups"]) == ("abel.tuter", [ACCOUNTS])
+        assert reporter["standing"] == "minimize"
         assert {"name": "itil", "inherited": True} in reporter["roles"]
         assert "rest_api_explorer" not in {role["name"] for role in reporter["roles"]}
         assert reporter["last_used"]

@@ -257,7 +257,7 @@ def _show_inventory(reply: Reply, instance: str, listed: list[dict[str, Any]]) -
             one["owner"] or "nobody",
             f"{roles} ({len(one['roles'])} in all)",
             one["last_used"] or "unknown",
-            one["account"],
+            f"{one['account']} (nobody asked)" if one["standing"] == "unasked" else one["account"],
         )
     reply.say(table)
 

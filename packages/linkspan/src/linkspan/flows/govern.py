@@ -21,6 +21,7 @@ from linkspan.governance import (
     take_inventory,
 )
 from linkspan.governance.request import APPROVAL, ITEM, correlation, require_manager
+from linkspan.provision import recipe
 from linkspan.provision.kinds import Intent
 from linkspan.provision.values import Change, Plan
 from linkspan.records import Records
@@ -29,7 +30,7 @@ from linkspan.store.reports import Reports
 from linkspan.store.requests import Request, Requests
 
 EXPLORING, SETTLED = "exploring", "settled"
-EXPLORE, MINIMIZE = "explore", "minimize"
+EXPLORE, MINIMIZE, UNASKED = "explore", "minimize", "unasked"
 OPEN = ("requested", "approved")
 DAYS = 14
 DAY = 86_400
@@ -349,10 +350,29 @@ def inventory(
             problems.append(error)
             continue
         found[name] = [
-            {**one.document(), "credential_since": since.get(f"{name}/{one.account}")} for one in listed
+            {
+                **one.document(),
+                "credential_since": since.get(f"{name}/{one.account}"),
+                "standing": _told_standing(wiring, one.account),
+            }
+            for one in listed
         ]
         Reports(wiring.database).save(REPORT_KIND, name, {"accounts": found[name]})
     return found, problems
+
+
+def _told_standing(wiring: Wiring, account: str) -> str | None:
+    """:func:`standing` in an inventory: ``unasked`` for an account that apply made without a request.
+
+    None for accounts that are not ours or whose recipe knows no exploring, so that nobody has to ask.
+    """
+    if not account:
+        return None
+    configured = wiring.account(account)
+    found = recipe.load(configured.recipe, beside=wiring.config.path.parent, where=configured.where)
+    if EXPLORING not in found.profiles:
+        return None
+    return standing(wiring, account) or UNASKED
 
 
 def _credentials_since(wiring: Wiring) -> dict[str, str]:
