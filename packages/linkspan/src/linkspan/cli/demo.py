@@ -116,6 +116,10 @@ def _print_summary(summary: Summary) -> None:
         ("duplicates", str(sync["duplicates"])),
         ("lag", f"p50 {sync['lag_p50_s']} s, p95 {sync['lag_p95_s']} s"),
         ("requests", f"{sync['requests']} by the account"),
+        *(
+            (f"guide {guide.name}", f"{sum(c.ok for c in guide.checks)} of {len(guide.checks)} checks hold")
+            for guide in summary.guides
+        ),
         ("time", f"{document['seconds']} s"),
     ]
     table = Table(show_header=False, box=None, title="In step" if summary.good else "Not in step")

@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from linkspan.core.errors import BadReply, Unreachable
+from linkspan.core.errors import BadReply, Rejected, Unreachable
 
 IDLE_LIMIT = 2.0  # seconds; servers close idle connections, and a write must not meet a closed one
 _BROKEN = (OSError, http.client.HTTPException)
@@ -88,6 +88,25 @@ class Line:
         if not answer.ok:
             raise BadReply(f"GET {path} answered {answer.status}: {answer.body}", where=self.url)
         return answer.body
+
+    def rows(self, table: str, query: str = "", fields: str = "") -> list[dict[str, str]]:
+        """Records of a table as this person sees them, references as bare sys_ids."""
+        found: list[dict[str, str]] = self.get(
+            f"/api/now/table/{table}",
+            sysparm_query=query,
+            sysparm_fields=fields,
+            sysparm_exclude_reference_link="true",
+        )["result"]
+        return found
+
+    def change(
+        self, table: str, sys_id: str, values: Mapping[str, str], *, input_display: bool = False
+    ) -> None:
+        """Change a record as this person. Raises Rejected when it is refused."""
+        flag = "?sysparm_input_display_value=true" if input_display else ""
+        answer = self.call("PATCH", f"/api/now/table/{table}/{sys_id}{flag}", body=values)
+        if not answer.ok:
+            raise Rejected(f"{table} was not changed: {answer.status} {answer.body}", where=self.url)
 
     def _patiently(self, attempt: Callable[[], Answer]) -> Answer:
         deadline = time.monotonic() + self._patience

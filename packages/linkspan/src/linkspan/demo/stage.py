@@ -31,18 +31,26 @@ SYNCED = "prod"
 ADMIN = ("admin", "admin")
 ACCOUNT = "desk-sync"
 USER_NAME = "svc.linkspan"
+SCANNER, SCANNER_NAME = "scanner", "svc.scanner"
+GOVERNED, GOVERNED_NAME = "reporter", "svc.reporter"
+PACKS = "demo,scan_engine"
 START_SECONDS = 60.0
 COMMAND_SECONDS = 120.0
 STOP_SECONDS = 12.0
 
 _CONFIG = """\
-# Written by `linkspan demo`. Three emulated instances, one account on each, one sync.
+# Written by `linkspan demo`. Three emulated instances, one sync, and the accounts of the setup guides.
 version: 1
 instances:
 {instances}
 accounts:
   {account}: {{recipe: sync, profile: least, user_name: {user_name}, owner: admin,
     instances: [{names}], scheme: oauth_client}}
+  {scanner}: {{recipe: scan-engine, profile: least, user_name: {scanner_name}, owner: admin,
+    instances: [{names}], scheme: basic}}
+  {governed}: {{recipe: governed-account, profile: settled, user_name: {governed_name}, owner: abel.tuter,
+    instances: [{names}], scheme: oauth_password}}
+scan: {{account: {scanner}}}
 sync:
   desk: {{peer: desk, instance: {synced}, account: {account}, poll_seconds: {poll}, push: false}}
 hub: {{listen: "127.0.0.1:{port}", tokens: ["env:LINKSPAN_TOKEN"]}}
@@ -76,7 +84,7 @@ class Stage:
 
         Raises Unreachable, or ConfigError when wavetank is not installed.
         """
-        command = [_wavetank(), "fleet", "--names", ",".join(NAMES), "--base-port", "0", "--pack", "demo"]
+        command = [_wavetank(), "fleet", "--names", ",".join(NAMES), "--base-port", "0", "--pack", PACKS]
         command += ["--with-parent", "--tls-dir", str(self.home / "tls")]
         self._fleet = _Child(command, self._environment, self.home / "fleet.log")
         while (line := self._next_line(self._fleet, "the fleet"))["event"] != "fleet-ready":
@@ -96,14 +104,14 @@ class Stage:
     # --- the account
 
     def provision(self) -> int:
-        """Apply the account on every instance; how many accounts there are now.
+        """Apply the sync's account on every instance; how many accounts there are now.
 
         Raises BadReply when applying failed or a second plan is not empty.
         """
-        applied = self.linkspan("apply", "--yes")
+        applied = self.linkspan("apply", ACCOUNT, "--yes")
         if applied["exit"]:
             raise BadReply(f"apply failed: {applied['problems']}", where=str(self.config))
-        plan = self.linkspan("plan")
+        plan = self.linkspan("plan", ACCOUNT)
         left = [change for one in plan["result"]["instances"].values() for change in one["changes"]]
         if plan["exit"] or left:
             raise BadReply(f"a second plan is not empty: {left or plan['problems']}", where=str(self.config))
@@ -111,7 +119,7 @@ class Stage:
 
     def preflight(self) -> list[Mapping[str, Any]]:
         """Every check of the account on every instance, sample records included."""
-        reply = self.linkspan("preflight", "--write")
+        reply = self.linkspan("preflight", ACCOUNT, "--write")
         if not reply["result"]:
             raise BadReply(f"preflight failed: {reply['problems']}", where=str(self.config))
         checks: list[Mapping[str, Any]] = reply["result"]["checks"]
@@ -198,6 +206,10 @@ class Stage:
             instances=instances,
             account=ACCOUNT,
             user_name=USER_NAME,
+            scanner=SCANNER,
+            scanner_name=SCANNER_NAME,
+            governed=GOVERNED,
+            governed_name=GOVERNED_NAME,
             names=", ".join(NAMES),
             synced=SYNCED,
             poll=self._poll_seconds,

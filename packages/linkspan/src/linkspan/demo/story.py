@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from linkspan.core.errors import Unreachable
+from linkspan.demo import guides
 from linkspan.demo.cast import gather
 from linkspan.demo.invent import invent
 from linkspan.demo.log import LogEvent, read
@@ -44,12 +45,13 @@ class Summary:
     passed: int
     failed: int
     outcome: Outcome
+    guides: Sequence[guides.Played]
     seconds: float
 
     @property
     def good(self) -> bool:
         """Whether everything is as it should be."""
-        return not self.failed and self.outcome.good
+        return not self.failed and self.outcome.good and all(guide.holds for guide in self.guides)
 
     def document(self) -> dict[str, Any]:
         """The published shape of ``linkspan demo --once --json``."""
@@ -70,6 +72,7 @@ class Summary:
                 "lag_p95_s": _rounded(outcome.lag_p95),
                 "requests": outcome.requests,
             },
+            "guides": guides.document(self.guides),
             "seconds": round(self.seconds, 1),
         }
 
@@ -91,16 +94,19 @@ def once(wishes: Wishes, say: Say) -> Summary:
     with _ready(wishes, say) as ready:
         performance = ready.performance
         performance.start()
+        played = _play_guides(ready.stage, say)
         _watch(performance, say)
         say("both streams have ended; waiting for quiet")
         status = performance.settle(SETTLE_SECONDS)
         say("quiet; comparing both sides")
         outcome = performance.outcome(status)
+        shown = played.result()
     return Summary(
         accounts=ready.accounts,
         passed=ready.passed,
         failed=ready.failed,
         outcome=outcome,
+        guides=shown,
         seconds=time.monotonic() - began,
     )
 
@@ -110,6 +116,7 @@ def live(wishes: Wishes, say: Say, opened: Callable[[Stage], None]) -> None:
     with _ready(wishes, say) as ready:
         opened(ready.stage)
         ready.performance.start()
+        _play_guides(ready.stage, say)
         try:
             while not ready.performance.wait(NEWS_EVERY):
                 pass
@@ -118,6 +125,14 @@ def live(wishes: Wishes, say: Say, opened: Callable[[Stage], None]) -> None:
                 time.sleep(NEWS_EVERY)
         finally:
             ready.performance.stop()
+
+
+def _play_guides(stage: Stage, say: Say) -> Future[list[guides.Played]]:
+    """Play the guides beside the streams: they have nothing to do with the sync's records."""
+    crew = ThreadPoolExecutor(1, thread_name_prefix="guides")
+    played = crew.submit(guides.play, stage, say)
+    crew.shutdown(wait=False)
+    return played
 
 
 @contextmanager

@@ -1,0 +1,57 @@
+"""The vendors' setup guides, played to their end on the stage while the sync runs.
+
+A guide is one file: it does what the guide's reader would do, with linkspan's own commands, then looks
+at the instances and says what it found as checks. A guide holds when all its checks do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from linkspan.core.errors import LinkspanError
+from linkspan.demo.guides import scan_engine, service_accounts
+from linkspan.demo.guides.checked import Checked
+from linkspan.demo.stage import Stage
+
+GUIDES: Mapping[str, Callable[[Stage], list[Checked]]] = {
+    "scan_engine": scan_engine.play,
+    "service_accounts": service_accounts.play,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """One guide that was played."""
+
+    name: str
+    checks: Sequence[Checked]
+
+    @property
+    def holds(self) -> bool:
+        """Whether it was played to its end and all it promises is there."""
+        return bool(self.checks) and all(check.ok for check in self.checks)
+
+
+def play(stage: Stage, say: Callable[[str], None]) -> list[Played]:
+    """Play every guide. One that breaks off does not stop the others."""
+    played = []
+    for name, guide in GUIDES.items():
+        try:
+            checks = guide(stage)
+        except LinkspanError as error:
+            checks = [Checked(check="played to its end", ok=False, seen=str(error))]
+        done = Played(name=name, checks=tuple(checks))
+        for check in done.checks:
+            if not check.ok:
+                say(f"guide {name}: {check.check}: {check.seen}")
+        say(f"guide {name}: {sum(check.ok for check in done.checks)} of {len(done.checks)} checks hold")
+        played.append(done)
+    return played
+
+
+def document(played: Sequence[Played]) -> dict[str, Any]:
+    """``{NAME: holds, …, "checks": {NAME: [{check, ok, seen}]}}``."""
+    checks = {one.name: [check.document() for check in one.checks] for one in played}
+    return {**{one.name: one.holds for one in played}, "checks": checks}
