@@ -16,6 +16,7 @@ from linkspan.core import clock
 from linkspan.store.requests import Requests
 from linkspan.store.tables import ledger
 from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
+from tests.contract.test_json_output import shapes, unlike
 
 RECIPE = """\
 recipe: mine
@@ -259,3 +260,17 @@ def test_a_changed_row_of_the_ledger_is_found(house):
     broken = house.command("accounts", "ledger")
     assert (broken["exit"], code_of(broken)) == (1, "ledger_broken")
     assert broken["result"]["broken_at"] == 1
+
+
+def test_what_is_documented_is_what_is_printed(house):
+    shape = shapes()
+    asked = house.command(*ASK)
+    assert unlike(shape["accounts request"], asked["result"]) == []
+    house.apply()
+    listed = house.command("accounts", "list")
+    assert listed["result"]["instances"]["prod"]["accounts"]
+    assert unlike(shape["accounts list"], listed["result"]) == []
+    requests = house.command("accounts", "status")["result"]
+    assert requests["requests"]
+    assert unlike(shape["accounts status"], requests) == []
+    assert unlike(shape["accounts ledger"], house.command("accounts", "ledger")["result"]) == []
