@@ -25,11 +25,13 @@ class Tables:
         self.rows: dict[str, list[dict[str, str]]] = {}
         self.writes: list[tuple[str, str, dict[str, str]]] = []
         self.reads = 0
+        self.added = 0
         self.break_at: tuple[int, str] | None = None
         self.before_write: Any = lambda _table, _values: None
 
     def add(self, table: str, **values: str) -> str:
-        sys_id = f"{len(self.rows.get(table, [])):04d}{table}"
+        self.added += 1
+        sys_id = f"{self.added:04d}{table}"
         self.rows.setdefault(table, []).append({"sys_id": sys_id, **values})
         return sys_id
 
@@ -104,8 +106,9 @@ class Tables:
     @staticmethod
     def _stored(values: Mapping[str, str], input_display: bool) -> dict[str, str]:
         stored = dict(values)
-        if "user_password" in stored and not input_display:
-            stored["user_password"] = f"literal:{stored['user_password']}"
+        for name in ("user_password", "password"):
+            if name in stored and not input_display:
+                stored[name] = f"literal:{stored[name]}"
         return stored
 
     def _matches(self, row: Mapping[str, str], query: str) -> bool:
@@ -164,6 +167,7 @@ class Marked:
     kind: str
     key: str
     sys_id: str
+    fingerprint: str = ""
 
 
 class Marks:
@@ -173,7 +177,7 @@ class Marks:
     def mark(
         self, instance: str, account: str, kind: str, key: str, sys_id: str, fingerprint: str = ""
     ) -> None:
-        self.rows[instance, kind, key] = Marked(account, kind, key, sys_id)
+        self.rows[instance, kind, key] = Marked(account, kind, key, sys_id, fingerprint)
 
     def find(self, instance: str, account: str | None = None) -> list[Marked]:
         return [mark for (where, _, _), mark in self.rows.items() if where == instance]
@@ -221,7 +225,11 @@ class World:
     def order(self, intent: Intent | None = None) -> Order:
         intent = intent or self.intent()
         credentials = Credentials(self.shelf, instance="dev", account=intent.account, scheme=intent.scheme)
-        return Order(intent=intent, credentials=credentials)
+        peers = {
+            one.name: Credentials(self.shelf, instance=one.name, account=intent.account, scheme=intent.scheme)
+            for one in intent.fleet
+        }
+        return Order(intent=intent, credentials=credentials, peers=peers)
 
     def plan(self, intent: Intent | None = None) -> InstancePlan:
         return plan_instance("dev", Line(self.tables), [self.order(intent)], self.marks.find("dev"))

@@ -42,3 +42,48 @@ def test_an_incomplete_recipe_says_where(tmp_path, text):
     with pytest.raises(ConfigError) as caught:
         recipe.load("bad.yaml", beside=tmp_path)
     assert "bad.yaml" in caught.value.where
+
+
+def test_a_recipe_says_what_the_guide_asks_and_what_is_done_instead():
+    for name in ("scan-engine", "governed-account"):
+        found = recipe.load(name)
+        assert found.instead
+        for one in found.instead:
+            assert len(one.guide) > 10
+            assert len(one.here) > 10
+
+
+def test_direct_grants_say_why_they_are_direct():
+    for profile in recipe.load("scan-engine").profiles.values():
+        assert len(profile.direct_grants) == 2
+        assert not profile.has_own_group
+        assert all("explicit" in grant.because for grant in profile.direct_grants)
+
+
+def test_a_profile_knows_what_the_others_give():
+    profiles = recipe.load("governed-account").profiles
+    assert profiles["settled"].left_groups == ("ServiceNow API Explorers",)
+    assert profiles["exploring"].left_groups == ()
+    assert [grant.role for grant in profiles["exploring"].grants] == ["itil", "rest_api_explorer"]
+    assert profiles["settled"].user.web_service_access_only
+    assert not profiles["exploring"].user.web_service_access_only
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        "user: {identity_type: robot, web_service_access_only: true, because: x}, grants: []",
+        "user: {identity_type: human, web_service_access_only: 7, because: x}, grants: []",
+        "user: {identity_type: human, web_service_access_only: true}, grants: []",
+        "grants: [{role: itil, because: x, on: group}]",
+        "grants: [{role: itil, because: x, via: group}]",
+        "groups: [{name: A, grants: []}]",
+        "groups: [{name: A, because: x, grants: [{role: itil}]}]",
+        "says: nothing is granted",
+        "grant: []",
+    ],
+)
+def test_a_slip_in_a_profile_is_found(tmp_path, profile):
+    (tmp_path / "bad.yaml").write_text(f"recipe: x\nprofiles: {{least: {{{profile}}}}}\n")
+    with pytest.raises(ConfigError, match="not complete"):
+        recipe.load("bad.yaml", beside=tmp_path)
