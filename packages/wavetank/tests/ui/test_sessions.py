@@ -244,3 +244,27 @@ def test_a_reset_ends_every_session(browser, instance):
     assert browser.logged_in
     instance.reset()
     assert not browser.logged_in
+
+
+@pytest.mark.parametrize(("minutes", "lasts"), [("99999", 1440), ("0", 30), ("soon", 30)])
+def test_odd_timeouts(browser, instance, person, minutes, lasts):
+    """More than a day is a day; what is no time is the default."""
+    person("ann")
+    instance.clock.freeze(datetime(2026, 3, 1, 9, 30, tzinfo=UTC))
+    instance.set_property("glide.ui.session_timeout", minutes)
+    browser.log_in("ann")
+    instance.clock.advance(lasts * 60 - 1)
+    assert browser.logged_in
+    instance.clock.advance(lasts * 60)
+    assert not browser.logged_in
+
+
+def test_cookies_of_a_session_over_tls_are_secure(browser, person):
+    person("ann")
+    plain = browser.log_in("ann").headers.get_list("set-cookie")
+    browser.client.base_url = "https://dev.example"
+    secure = browser.log_in("ann").headers.get_list("set-cookie")
+    assert not any("Secure" in line for line in plain)
+    sessions = [line for line in secure if line.startswith("JSESSIONID=")]
+    assert all("; HttpOnly; SameSite=None; Secure" in line for line in sessions)
+    assert sessions

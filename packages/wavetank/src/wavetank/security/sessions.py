@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COOKIE = "JSESSIONID"
 TIMEOUT = "glide.ui.session_timeout"
-LONGEST = 1440  # minutes; a longer timeout counts as one day
+DEFAULT, LONGEST = 30, 1440  # minutes; a longer timeout counts as one day
 ELEVATED_ROLE = "security_admin"
 SAFE = frozenset({"GET", "HEAD"})
 _PAST = "Max-Age=0; Expires=Thu, 01-Jan-1970 00:00:10 GMT; Path=/; HttpOnly"
@@ -127,8 +127,8 @@ class Sessions:
         return user is None or user["locked_out"] == "true"
 
     def _seconds(self) -> float:
-        text = self._instance.property(TIMEOUT, "30")
-        return 60.0 * min(int(text) if text.isdecimal() else 30, LONGEST)
+        text = self._instance.property(TIMEOUT)
+        return 60.0 * min((int(text) if text.isdecimal() else 0) or DEFAULT, LONGEST)
 
     def _sweep(self) -> None:
         for held in list(self._open.values()):
