@@ -56,6 +56,7 @@ def _serve(wiring: Wiring, reply: Reply) -> None:
     from linkspan.flows.pulse import Pulse
     from linkspan.web import pages
     from linkspan.web.accounts import account_pages
+    from linkspan.web.scan import scan_pages
 
     _log_to_stderr()
     settings = wiring.config.hub
@@ -77,7 +78,7 @@ def _serve(wiring: Wiring, reply: Reply) -> None:
             reply.as_json = False  # that line was the object
 
         access = Access(tokens, [settings.host], url=settings.url)
-        app = create_app(hub, access, pulse, parts=[pages, account_pages])
+        app = create_app(hub, access, pulse, parts=[pages, account_pages, scan_pages])
         try:
             server.run(app, listener, pulse, home=wiring.home, ready=ready)
         finally:
