@@ -660,3 +660,102 @@ def test_a_property_that_is_no_number_counts_as_not_set(admin: Any) -> None:
     admin.create("incident", {})
     admin.client.auth = ("admin", "wrong")
     assert admin.refused("GET", "incident")[0] == 401
+
+
+# ---------------------------------------------------------------- who may give what to whom
+
+REFUSED_INSERT = (403, "Operation Failed", "ACL Exception Insert Failed due to security constraints")
+
+
+def _id(admin: Any, table: str, **equal: str) -> str:
+    row = admin.instance.database.first(table, **equal)
+    assert row, equal
+    return str(row["sys_id"])
+
+
+@pytest.mark.claim("roles-who-may-grant")
+@pytest.mark.parametrize("held", ["user_admin", "itil"])
+@pytest.mark.parametrize("role", ["admin", "security_admin", "u_boss"])
+def test_nobody_raises_himself(admin: Any, held: str, role: str) -> None:
+    boss = admin.create("sys_user_role", {"name": "u_boss"})["sys_id"]
+    admin.create(
+        "sys_user_role_contains", {"role": boss, "contains": _id(admin, "sys_user_role", name="admin")}
+    )
+    wanted = _id(admin, "sys_user_role", name=role)
+    plain = admin.create("sys_user_role", {"name": "u_plain"})["sys_id"]
+    group = admin.create("sys_user_group", {"name": "Ruled"})["sys_id"]
+    admin.instance.database.insert("sys_group_has_role", {"group": group, "role": wanted, "inherits": "true"})
+    eve = admin.user("eve", held)
+    user = _id(admin, "sys_user", user_name="eve")
+    for table, values in (
+        ("sys_user_has_role", {"user": user, "role": wanted}),
+        ("sys_user_grmember", {"user": user, "group": group}),
+        ("sys_group_has_role", {"group": _id(admin, "sys_user_group", name="Openspace"), "role": wanted}),
+        ("sys_user_role_contains", {"role": plain, "contains": wanted}),
+        ("sys_user_group", {"name": "Below", "parent": group}),
+    ):
+        assert eve.refused("POST", table, json=values) == REFUSED_INSERT, table
+    held_now = admin.instance.database.find("sys_user_has_role", user=user)
+    assert wanted not in {row["role"] for row in held_now}
+
+
+@pytest.mark.claim("roles-who-may-grant")
+def test_an_admin_grants_admin_and_a_user_admin_the_rest(admin: Any) -> None:
+    target = _id(admin, "sys_user", user_name="abel.tuter")
+    clerk = admin.user("clerk", "user_admin")
+    clerk.create("sys_user_has_role", {"user": target, "role": _id(admin, "sys_user_role", name="itil")})
+    admin.create("sys_user_has_role", {"user": target, "role": _id(admin, "sys_user_role", name="admin")})
+    elevated = {"user": target, "role": _id(admin, "sys_user_role", name="security_admin")}
+    assert admin.refused("POST", "sys_user_has_role", json=elevated) == REFUSED_INSERT
+    admin.instance.configure({"elevation": "off"})
+    admin.create("sys_user_has_role", elevated)
+
+
+@pytest.mark.claim("access-dot-walk")
+def test_a_dot_walk_does_not_open_a_closed_table(admin: Any) -> None:
+    box = admin.create("cmdb_ci", {"name": "box", "serial_number": "SECRET"})["sys_id"]
+    made = admin.create("problem", {"cmdb_ci": box})["sys_id"]
+    reader = admin.user("reader", "sn_problem_read")
+    assert reader.get("cmdb_ci") == []
+    seen = reader.get(f"problem/{made}", sysparm_fields="number,cmdb_ci.serial_number")
+    assert set(seen) == {"number"}
+    query = {"sysparm_query": "cmdb_ci.serial_numberSTARTSWITHSECRET"}
+    assert reader.refused("GET", "problem", params=query) == QUERY_REFUSED
+    assert admin.get("problem", **query, sysparm_fields="sys_id") == [{"sys_id": made}]
+
+
+# ---------------------------------------------------------------- the dictionary
+
+
+@pytest.mark.parametrize("element", ['a"b; drop', "rowid", "NUMBER", "1st"])
+def test_a_field_has_a_name_a_column_can_have(admin: Any, element: str) -> None:
+    values = {"name": "incident", "element": element, "internal_type": "string"}
+    assert admin.refused("POST", "sys_dictionary", json=values)[:2] == (403, "Operation Failed")
+    admin.create("sys_dictionary", {**values, "element": "u_fine"})
+    assert admin.create("incident", {"u_fine": "1"})["u_fine"] == "1"
+
+
+def test_what_the_base_system_stands_on_stays(admin: Any) -> None:
+    field = _id(admin, "sys_dictionary", name="sys_user", element="user_name")
+    task, incident = (_id(admin, "sys_db_object", name=name) for name in ("task", "incident"))
+    for method, path, values in (
+        ("DELETE", f"sys_dictionary/{field}", None),
+        ("PATCH", f"sys_dictionary/{field}", {"active": "false"}),
+        ("PATCH", f"sys_dictionary/{field}", {"element": "login"}),
+        ("DELETE", f"sys_db_object/{incident}", None),
+        ("PATCH", f"sys_db_object/{incident}", {"name": "trouble"}),
+        ("PATCH", f"sys_db_object/{task}", {"super_class": incident}),
+    ):
+        assert admin.refused(method, path, json=values)[:2] == (403, "Operation Failed"), path
+    admin.change("sys_dictionary", field, {"column_label": "Login"})
+    own = {"name": "incident", "element": "u_own", "internal_type": "string"}
+    made = admin.create("sys_dictionary", own)["sys_id"]
+    assert admin.call("DELETE", f"sys_dictionary/{made}").status_code == 204
+
+
+def test_a_circle_of_super_classes_does_not_end_the_instance(admin: Any) -> None:
+    database = admin.instance.database
+    task, incident = (_id(admin, "sys_db_object", name=name) for name in ("task", "incident"))
+    database.update("sys_db_object", task, {"super_class": incident})
+    database.reload()
+    assert database.dictionary.table("incident") is not None

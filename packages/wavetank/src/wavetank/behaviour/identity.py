@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wavetank.behaviour.change import Change
+from wavetank.errors import write_refused
 
 
 def full_name(change: Change) -> None:
@@ -27,6 +28,22 @@ def machine(change: Change) -> None:
         change.row["web_service_access_only"] = "true"
     elif kind in {"human", "ai_agent"}:
         change.row["web_service_access_only"] = "false"
+
+
+def grants(change: Change) -> None:
+    """Only an admin hands out admin, by whatever way; only an elevated session hands out security_admin.
+
+    ServiceNow docs: "Elevated privileges".
+    """
+    from wavetank.security import roles
+
+    if change.who is None:
+        return
+    given = roles.handed_out(change.instance, change.table.name, change.row)
+    strict = change.instance.settings.get("elevation") == "required"
+    beyond = {"admin": not change.who.is_admin, "security_admin": strict and not change.who.elevated}
+    if any(beyond.get(role) for role in given):
+        raise write_refused(change.operation)
 
 
 def inherited_roles(change: Change) -> None:

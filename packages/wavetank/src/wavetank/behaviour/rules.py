@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wavetank.behaviour import approval, identity, incident, scan_engine, task
+from wavetank.behaviour import approval, identity, incident, scan_engine, schema, task
 from wavetank.behaviour.change import Change
 from wavetank.database.shipped import sys_id_for
 from wavetank.security import clients, sessions
+from wavetank.security.roles import SOURCES
 
 INSERT = frozenset({"insert"})
 UPDATE = frozenset({"update"})
@@ -64,6 +65,18 @@ BUILT_IN: tuple[Rule, ...] = (
     Rule("Identity type sets web service access", "sys_user", 20, identity.machine, "machine ticks, human unticks"),
     Rule("Log out locked users", "sys_user", 900, sessions.log_out, "locking or deactivating ends the sessions", "after", UPDATE),
     Rule("Register OAuth client", "oauth_entity", 50, clients.register, "makes a client id and secret", on=INSERT),
+    *(
+        Rule("Who may grant", table, 5, identity.grants, "admin takes an admin, security_admin an elevated session")
+        for table in sorted(SOURCES)
+    ),
+    *(
+        rule
+        for table in ("sys_db_object", "sys_dictionary")
+        for rule in (
+            Rule("Base schema stays", table, 5, schema.base_stays, "shipped tables and fields stay", on=ALL - INSERT),
+            Rule("Schema names", table, 6, schema.named, "a name must be able to name a column", on=INSERT),
+        )
+    ),
     *(
         Rule("Inherited roles", table, 900, identity.inherited_roles, "brings inherited roles in line", "after", ALL)
         for table in (

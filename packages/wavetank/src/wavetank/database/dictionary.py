@@ -7,6 +7,7 @@ that answers in nanoseconds. A class inherits every field of its super class and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -98,6 +99,8 @@ class Table:
 
 # Classes below these are stored apart, one physical table each, as the platform does for metadata.
 APART = frozenset({"sys_metadata"})
+# What can name a table or a field.
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Dictionary:
@@ -306,21 +309,22 @@ def definitions_from_rows(
     db_objects: Iterable[Mapping[str, str]], dictionary_rows: Iterable[Mapping[str, str]]
 ) -> list[Definition]:
     """Declarations from the rows of `sys_db_object` and `sys_dictionary`."""
-    objects = list(db_objects)
+    objects = [row for row in db_objects if NAME.fullmatch(row["name"])]
     names = {row["sys_id"]: row["name"] for row in objects}
+    parents = {row["sys_id"]: row["super_class"] for row in objects}
     fields: dict[str, list[Field]] = {row["name"]: [] for row in objects}
     audited = set()
     for row in dictionary_rows:
         if row["internal_type"] == "collection":
             if row.get("audit") == "true":
                 audited.add(row["name"])
-        elif row["name"] in fields and row["element"] and row.get("active") != "false":
+        elif row["name"] in fields and NAME.fullmatch(row["element"]) and row.get("active") != "false":
             fields[row["name"]].append(field_from_row(row))
     return [
         Definition(
             name=row["name"],
             label=row["label"],
-            super=names.get(row["super_class"], ""),
+            super="" if row["sys_id"] in _above(row, parents) else names.get(row["super_class"], ""),
             fields=tuple(fields[row["name"]]),
             audited=row["name"] in audited,
             ws_access=row["ws_access"] != "false",
@@ -328,6 +332,16 @@ def definitions_from_rows(
         )
         for row in objects
     ]
+
+
+def _above(row: Mapping[str, str], parents: Mapping[str, str]) -> set[str]:
+    """The sys_ids of the super classes of a table; in a circle it is one of them itself."""
+    found: set[str] = set()
+    here = row["super_class"]
+    while here and here not in found:
+        found.add(here)
+        here = parents.get(here, "")
+    return found
 
 
 def _text(flag: bool) -> str:

@@ -6,7 +6,6 @@ Every value is text; "" is the platform's empty and NULL at once. Columns compar
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 
 from wavetank.database.dictionary import (
     APART,
+    NAME,
     Definition,
     Dictionary,
     Table,
@@ -28,7 +28,6 @@ from wavetank.database.dictionary import (
 from wavetank.database.expressions import Context
 
 Row = dict[str, str]
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _INDEXES = (
     ("number",),
     ("correlation_id",),
@@ -482,7 +481,7 @@ class Database:
             self._field_written(row)
 
     def _table_written(self, row: Row) -> None:
-        if not _NAME.fullmatch(row["name"]):
+        if not NAME.fullmatch(row["name"]):
             return
         old = self.dictionary.table(row["name"])
         if old is not None:
@@ -521,7 +520,7 @@ class Database:
 
     def _field_written(self, row: Row) -> None:
         known = self.dictionary.table(row["name"])
-        if known is None or not _NAME.fullmatch(row["element"]):
+        if known is None or not NAME.fullmatch(row["element"]):
             return
         if row["active"] == "false":
             self.dictionary.remove_field(row["name"], row["element"])
@@ -550,6 +549,6 @@ def _column(name: str) -> str:
 
 
 def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot name a table or a field")
     return name

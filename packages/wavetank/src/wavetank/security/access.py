@@ -155,7 +155,9 @@ class Access:
 
     def _may_query(self, session: Session, table: str, path: str) -> bool:
         here = table
-        for step in path.split("."):
+        for depth, step in enumerate(path.split(".")):
+            if depth and not self._any_class(session, here):
+                return False
             known = self._instance.dictionary.table(here)
             field = known.fields.get(step) if known else None
             if field is None:
@@ -164,6 +166,11 @@ class Access:
                 return False
             here = field.reference
         return True
+
+    def _any_class(self, session: Session, table: str) -> bool:
+        """Whether rows of the table, or at least of a class below it, may be read by roles."""
+        classes = (table, *self._instance.dictionary.descendants(table))
+        return any(self._table(session, "read", each).allowed for each in classes)
 
     def _class(self, table: str, row: Mapping[str, str]) -> str:
         name = row.get("sys_class_name", "")

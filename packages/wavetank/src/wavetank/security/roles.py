@@ -51,6 +51,15 @@ def affected(instance: "Instance", table: str, row: Mapping[str, str]) -> set[st
     return None
 
 
+def handed_out(instance: "Instance", table: str, row: Mapping[str, str]) -> set[str]:
+    """The names of the roles that a row of one of SOURCES gives somebody, contained ones too."""
+    return {
+        role["name"]
+        for each in _graph(instance).handed_out(table, row)
+        if (role := instance.database.get("sys_user_role", each))
+    }
+
+
 def _settle(instance: "Instance", user: str, graph: "_Graph") -> int:
     """Writes what is missing, corrects what is wrong, deletes what is no longer inherited."""
     database = instance.database
@@ -98,6 +107,14 @@ class _Graph:
             for role in self._roles(group):
                 ways.update(self._closure(role))
         return ways
+
+    def handed_out(self, table: str, row: Mapping[str, str]) -> set[str]:
+        """What a row gives, by sys_id: a role with its closure, or the roles of a group or a parent."""
+        if table in ("sys_user_grmember", "sys_user_group"):
+            given = self._roles(row.get("group" if table == "sys_user_grmember" else "parent", ""))
+        else:
+            given = [row.get("contains" if table == "sys_user_role_contains" else "role", "")]
+        return {each for role in given for each in self._closure(role)}
 
     def below(self, group: str) -> set[str]:
         """The group and every group below it."""
