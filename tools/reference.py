@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -201,13 +201,33 @@ def recipes() -> str:
     for path in sorted((SOURCE / "provision" / "recipes").glob("*.yaml")):
         recipe = YAML(typ="safe").load(path)
         text += f"\n## {recipe['recipe']}\n\n{recipe['says']}\n"
+        text += instead(recipe.get("instead", ()))
         for name, profile in recipe["profiles"].items():
-            grants = "".join(
-                f"| {' '.join(f'{kind} `{value}`' for kind, value in grant.items() if kind != 'because')} | {grant['because']} |\n"
-                for grant in profile["grants"]
-            )
-            text += f"\n### {recipe['recipe']}: {name}\n\n{profile['says']}\n\n| grant | because |\n|---|---|\n{grants}"
+            text += f"\n### {recipe['recipe']}: {name}\n\n{profile['says'].strip()}\n\n| grant | because |\n|---|---|\n"
+            text += "".join(f"| {what} | {because.strip()} |\n" for what, because in granted(profile))
     return text
+
+
+def instead(ways: Iterable[Mapping[str, str]]) -> str:
+    """What the guide says and what the recipe does instead."""
+    rows = "".join(f"| {way['guide'].strip()} | {way['here'].strip()} |\n" for way in ways)
+    return f"\n| the guide | here |\n|---|---|\n{rows}" if rows else ""
+
+
+def granted(profile: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Everything a profile gives: flags of the user, direct grants, groups with theirs."""
+    if "user" in profile:
+        flags = (
+            f"{name} `{str(value).lower()}`" for name, value in profile["user"].items() if name != "because"
+        )
+        yield ", ".join(flags), profile["user"]["because"]
+    for grant in profile.get("grants", ()):
+        where = " directly on the user" if grant.get("on") == "user" else ""
+        yield f"role `{grant['role']}`{where}", grant["because"]
+    for group in profile.get("groups", ()):
+        yield f"group {group['name']}", group["because"]
+        for grant in group.get("grants", ()):
+            yield f"role `{grant['role']}` by {group['name']}", grant["because"]
 
 
 def configuration() -> str:

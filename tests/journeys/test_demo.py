@@ -51,6 +51,11 @@ def check(summary: dict, events: int) -> None:
     assert sync["links"] > events / 10
     assert 0 < sync["lag_p50_s"] <= sync["lag_p95_s"]
     assert sync["requests"] > sync["links"]
+    guides = summary["guides"]
+    for name in ("scan_engine", "service_accounts"):
+        assert guides[name] is True, guides["checks"][name]
+        assert len(guides["checks"][name]) >= 10
+        assert all(check["ok"] for check in guides["checks"][name])
 
 
 def test_the_whole_story_with_an_invented_log():

@@ -33,7 +33,7 @@ sync:
     account: responder
     poll_seconds: 5
     push: false
-    # filter: "category=network"              # an encoded query: only incidents that match
+    # filter: "category=network"              # an encoded query: which incidents enter; linked ones stay
 
 hub:
   listen: "127.0.0.1:8700"                    # another address needs tokens

@@ -19,7 +19,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from linkspan.core.errors import ConfigError
+from linkspan.core.errors import ConfigError, Unreachable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MILLISECONDS = 30_000
@@ -38,11 +38,19 @@ class Database:
     def open(cls, home: Path) -> Self:
         """The store of this home: LINKSPAN_DATABASE_URL if set, else ``linkspan.db`` in it, migrated.
 
-        Raises ConfigError when the URL cannot be used.
+        Raises ConfigError when the URL cannot be used, Unreachable when the database does not answer.
         """
         url = os.environ.get("LINKSPAN_DATABASE_URL") or f"sqlite:///{home / 'linkspan.db'}"
         database = cls(make_engine(url))
-        database.migrate()
+        try:
+            database.migrate()
+        except sa.exc.OperationalError as error:
+            raise Unreachable(
+                f"the store does not answer: {str(error.orig).splitlines()[0]}",
+                fix="start the database, or check LINKSPAN_DATABASE_URL and the free space of the disk",
+                where="store",
+                code="store_unreachable",
+            ) from error
         return database
 
     @property
@@ -110,14 +118,17 @@ def make_engine(url: str) -> sa.Engine:
             where="LINKSPAN_DATABASE_URL",
         ) from error
     if parsed.get_backend_name() == "postgresql":
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        driver = parsed.set(drivername="postgresql+psycopg")
+        # An error shall not carry the rows it was about into a log.
+        return sa.create_engine(driver, pool_pre_ping=True, hide_parameters=True)
     if parsed.get_backend_name() != "sqlite":
         raise ConfigError(
             f"{parsed.get_backend_name()} is not supported as a store",
             fix="use PostgreSQL, or unset it to use SQLite",
             where="LINKSPAN_DATABASE_URL",
         )
-    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_MILLISECONDS / 1000})
+    waiting = {"timeout": BUSY_MILLISECONDS / 1000}
+    engine = sa.create_engine(parsed, connect_args=waiting, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
