@@ -214,6 +214,43 @@ def test_a_lost_answer_asks_nothing_twice(house, number):
     assert len(house.command("accounts", "status")["result"]["requests"]) == 1
 
 
+def test_what_is_cut_off_is_carried_on(house):
+    """One instance is down, then the answer to the last write is lost; nothing is made twice."""
+    house.command(*ASK)
+    decide(house, "approved")
+    qa, prod = house.instances["qa"], house.instances["prod"]
+    qa.control("faults", [{"match": {"path": "/api/*"}, "do": "status", "status": 503}])
+    down = house.command("accounts", "status", "1", "--apply")
+    assert (down["exit"], down["result"]["requests"][0]["state"]) == (4, "approved")
+    assert [problem["where"] for problem in down["problems"]] == ["qa"]
+    assert rows(prod, "sys_user", "user_name=svc.responder")
+
+    qa.control("faults", method="DELETE")
+    closing = {"method": "PATCH", "path": "/api/now/table/sc_req_item/*"}
+    prod.control("faults", [{"match": closing, "do": "drop_after_commit", "times": 1}])
+    lost = house.command("accounts", "status", "1", "--apply")
+    assert (lost["exit"], lost["result"]["requests"][0]["state"]) == (4, "approved")
+    done = house.command("accounts", "status", "1", "--apply")
+    assert (done["exit"], done["result"]["requests"][0]["state"]) == (0, "fulfilled")
+    for instance in house.instances.values():
+        assert len(rows(instance, "sys_user", "user_name=svc.responder")) == 1
+
+
+def test_an_account_without_an_owner_cannot_be_asked_for(house):
+    house.config.write_text(house.config.read_text().replace("owner: abel.tuter, ", ""))
+    refused = house.command(*ASK)
+    assert (refused["exit"], refused["problems"][0]["where"]) == (2, "linkspan.yaml:7")
+
+
+def test_minimize_needs_somebody_who_is_there(house):
+    house.command(*ASK)
+    decide(house, "approved")
+    assert house.command("accounts", "status", "1", "--apply")["exit"] == 0
+    refused = house.command("accounts", "minimize", "responder", "--by", "nobody.known")
+    assert (refused["exit"], code_of(refused)) == (1, "unknown_person")
+    assert house.command("accounts", "minimize", "responder", "--by", "abel.tuter")["exit"] == 0
+
+
 def test_minimize_needs_an_account_that_was_asked_for(house):
     refused = house.command("accounts", "minimize", "responder", "--by", "abel.tuter")
     assert (refused["exit"], code_of(refused)) == (1, "not_requested")

@@ -54,6 +54,10 @@ def ask(wiring: Wiring, name: str, *, by: str, reason: str, manager: str = "", d
     self-approval, for people the instance does not know, and when a request is already open.
     """
     account, where = wiring.account(name), deciding_instance(wiring)
+    if not account.owner:
+        raise ConfigError(
+            f"{name} has no owner", fix="add owner: the User ID of who answers for it", where=account.where
+        )
     question = asked(wiring, account)
     requests, ledger = Requests(wiring.database), Ledger(wiring.database)
     line = wiring.admin(where.name, read_only=False)
@@ -275,7 +279,8 @@ def _fulfilled(wiring: Wiring, number: int, actor: str) -> Request:
 def minimize(wiring: Wiring, name: str, *, by: str, reason: str = "", announce: Announce = _quiet) -> Result:
     """Take the exploring rights and the sign-in to pages from an account. It only narrows: no approval.
 
-    Raises Rejected (code ``not_requested``) when no approved request ever made the account.
+    Raises Rejected when no approved request ever made the account (code ``not_requested``) and when
+    ``by`` is no active user of the production instance.
     """
     if standing(wiring, name) is None:
         raise Rejected(
@@ -283,13 +288,14 @@ def minimize(wiring: Wiring, name: str, *, by: str, reason: str = "", announce: 
             fix=f"linkspan accounts request {name} --by … --reason …",
             code="not_requested",
         )
-    actor = f"{by} (minimize)"
+    who = person(wiring.admin(deciding_instance(wiring).name, read_only=True), by).user_name
+    actor = f"{who} (minimize)"
     result = _bring_to(wiring, name, SETTLED, actor=actor, announce=announce)
     if not result.problems and not result.manual and standing(wiring, name) != MINIMIZE:
         number = Requests(wiring.database).open(
             account=name,
             action=MINIMIZE,
-            requester=by,
+            requester=who,
             manager="",
             reason=reason,
             instance=deciding_instance(wiring).name,
