@@ -11,6 +11,7 @@ import pytest
 
 from linkspan.core import clock
 from linkspan.store import links
+from linkspan.sync.status import status
 from tests.contract.sea import Sea
 
 FATES = ("applied", "coalesced", "echo", "filtered", "parked", "dead", "pending")
@@ -285,6 +286,21 @@ def test_a_crash_forgets_no_conflict(sea: Sea) -> None:
         told = [(row["peer_value"], row["instance_value"]) for row in kept]
         assert told == [(f"Checkout {n}", f"Till {n}") for n in range(fatal, 0, -1)], f"died at {fatal}"
     assert fatal > 12
+
+
+def test_a_link_that_is_tried_again_says_why(wavetank: Any, sea: Sea) -> None:
+    broken = {"match": {"method": "POST", "path": "/api/now/table/incident"}, "do": "status", "status": 503}
+    wavetank.control("faults", [broken])
+    declare(sea, "Checkout fails")
+    sea.turn()
+    (held,) = status(sea.database, sea.sync)["waiting"]
+    assert held["attempts"] == 1
+    assert "503" in held["cause"]
+    wavetank.control("faults", method="DELETE")
+    sea.shift += 61
+    sea.rest()
+    assert status(sea.database, sea.sync)["waiting"] == []
+    assert len(sea.records()) == 1
 
 
 def story(sea: Sea) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from linkspan.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, OnInstance
-from linkspan.cli.output import Reply, answering, plain
+from linkspan.cli.output import Reply, answering
 
 if TYPE_CHECKING:
     from linkspan.scan.run import InstanceScan
@@ -16,6 +16,7 @@ LEVELS = ("act", "recommend", "suggest", "review")
 _STYLES = {"act": "red", "recommend": "yellow", "suggest": "cyan", "review": "dim"}
 _CELLS = {"clean": ("✓", "green"), "unknown": ("?", "magenta")}
 _REASONS = 5
+_NAMES = 6
 
 Suites = Annotated[
     list[str] | None,
@@ -154,21 +155,23 @@ def _tell(reply: Reply, one: InstanceScan) -> None:
 
 
 def _list(reply: Reply, rows: list[dict[str, Any]], unknown: list[dict[str, Any]]) -> None:
-    from rich.table import Table
+    """Scan findings by definition and instance, then what could not be told."""
     from rich.text import Text
 
-    if rows:
-        table = Table(box=None)
-        for column in ("level", "instance", "what", "where"):
-            table.add_column(column)
-        for row in rows:
-            lines = row["detail"].get("lines")
-            place = f"{row['display']} (line {', '.join(map(str, lines))})" if lines else row["display"]
-            table.add_row(
-                Text(row["level"], style=_STYLES[row["level"]]), row["instance"], row["says"], plain(place)
-            )
-        reply.say(table)
-    else:
+    grouped: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for row in rows:
+        grouped.setdefault(row["definition"], {}).setdefault(row["instance"], []).append(row)
+    for definition, by_instance in grouped.items():
+        first = next(iter(by_instance.values()))[0]
+        title = Text(f"{first['level']:<10}", style=_STYLES[first["level"]]).append(
+            first["says"] or definition
+        )
+        reply.say(title)
+        for name, found in by_instance.items():
+            more = f" and {len(found) - _NAMES} more" if len(found) > _NAMES else ""
+            reply.say(f"  {name}: {', '.join(_place(row) for row in found[:_NAMES])}{more}")
+        reply.say(f"  → {first['fix']}")
+    if not rows:
         reply.say("Nothing found.")
     if unknown:
         reply.say(f"{len(unknown)} could not be told:")
@@ -176,6 +179,11 @@ def _list(reply: Reply, rows: list[dict[str, Any]], unknown: list[dict[str, Any]
             reply.say(f"  {one['instance']} {one['definition']}: {one['reason']}")
         if len(unknown) > _REASONS:
             reply.say("  … all of them: --json")
+
+
+def _place(row: dict[str, Any]) -> str:
+    lines = row["detail"].get("lines")
+    return f"{row['display']} (line {', '.join(map(str, lines))})" if lines else str(row["display"])
 
 
 def _matrix(reply: Reply, comparison: dict[str, Any]) -> None:

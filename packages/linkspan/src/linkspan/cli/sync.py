@@ -99,6 +99,8 @@ def _show(reply: Reply, found: dict[str, Any]) -> None:
             reply.say("  no hub polls it\n  → linkspan serve")
         if state["trouble"]:
             reply.say(f"  trouble: {state['trouble']['cause']}\n  → {state['trouble']['fix']}")
+        for link in state["waiting"][:10]:
+            reply.say(f"  tried {link['attempts']} times: {link['record']}: {plain(link['cause'])}")
         for event in state["parked"][:10]:
             reply.say(f"  parked: {event['record']}: {event['cause']}\n  → {event['fix']}")
     if not found["syncs"]:

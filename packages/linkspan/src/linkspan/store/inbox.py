@@ -172,3 +172,18 @@ def parked(connection: sa.Connection, sync: str, *, limit: int = 100) -> list[di
         .limit(limit)
     )
     return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def held_up(connection: sa.Connection, sync: str, *, limit: int = 20) -> list[dict[str, Any]]:
+    """Links whose events wait because the last try failed, longest tried first, with the problem."""
+    query = (
+        sa.select(link.c.number, link.c.peer_reference, link.c.attempts, link.c.problem)
+        .where(
+            link.c.sync == sync,
+            link.c.attempts > 0,
+            sa.exists().where(inbox.c.link_id == link.c.id, inbox.c.fate.is_(None)),
+        )
+        .order_by(link.c.attempts.desc(), link.c.id)
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in connection.execute(query)]

@@ -11,10 +11,11 @@ SILENT_SECONDS = 15  # no poll for so long (and three intervals): nobody is runn
 
 
 def status(database: Database, sync: str, *, poll_seconds: float = 5) -> dict[str, Any]:
-    """One sync: ``{state, links, quiet, ledger, balanced, lag, conflicts, parked, polled, trouble}``.
+    """One sync: its state, links, quiet, ledger, balanced, lag, conflicts, parked, waiting, polled, trouble.
 
-    ``lag`` is seconds from receipt to application. ``polled`` are the starts of the last full polls
-    (epoch seconds). ``quiet`` is true when nothing is pending and both sides were polled in full
+    ``parked`` are events that were given up for now, ``waiting`` links that are tried again, each with
+    its cause. ``lag`` is seconds from receipt to application. ``polled`` are the starts of the last full
+    polls (epoch seconds). ``quiet`` is true when nothing is pending and both sides were polled in full
     after the last event was received.
     """
     with database.read() as connection:
@@ -39,6 +40,15 @@ def status(database: Database, sync: str, *, poll_seconds: float = 5) -> dict[st
             }
             for row in inbox.parked(connection, sync)
         ]
+        waiting = [
+            {
+                "record": row["number"] or row["peer_reference"],
+                "attempts": row["attempts"],
+                "cause": (row["problem"] or {}).get("cause", ""),
+                "fix": (row["problem"] or {}).get("fix", ""),
+            }
+            for row in inbox.held_up(connection, sync)
+        ]
         linked, conflicts = links.count(connection, sync), links.count_conflicts(connection, sync)
     trouble = next((problem for problem in troubles if problem), None)
     now = clock.now()
@@ -57,6 +67,7 @@ def status(database: Database, sync: str, *, poll_seconds: float = 5) -> dict[st
         },
         "conflicts": conflicts,
         "parked": parked,
+        "waiting": waiting,
         "polled": polled,
         "trouble": trouble,
     }
