@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
+from tests.contract.test_json_output import shapes, unlike
 from tests.fleet import fleet
 from wavetank.pytest_plugin import Wavetank
 
@@ -64,6 +65,14 @@ def mended(house: House) -> bool:
     """Whether the fix that was named, apply, makes every connection valid."""
     house.command("apply", "--yes")
     return {one["status"] for one in instances(house).values()} == {"Connection Valid"}
+
+
+def test_what_is_printed_is_what_is_documented(house: House) -> None:
+    change(house.instances["prod"], TABLE, "instance_name=dev", instance_url="https://elsewhere")
+    for command in ("scan instances", "scan run", "scan findings", "scan compare"):
+        printed = house.command(*command.split())["result"]
+        assert printed
+        assert unlike(shapes()[command], printed) == [], command
 
 
 def remove(instance: Wavetank, table: str, query: str) -> None:
