@@ -214,6 +214,29 @@ def test_a_lost_answer_asks_nothing_twice(house, number):
     assert len(house.command("accounts", "status")["result"]["requests"]) == 1
 
 
+def test_apply_makes_nothing_that_nobody_allowed(house):
+    since = now_on(house)
+    refused = house.command("apply", "--yes")
+    assert (refused["exit"], {problem["code"] for problem in refused["problems"]}) == (1, {"brake"})
+    assert writes(house, since) == []
+    (brake,) = house.command("plan")["result"]["instances"]["prod"]["brakes"]
+    assert brake["id"] == "unasked:responder"
+    assert house.command("apply", "--yes", "--accept", brake["id"])["exit"] == 0
+    assert house.command("plan")["exit"] == 0
+
+
+def test_apply_widens_nothing_once_it_is_reduced(house):
+    house.command(*ASK)
+    decide(house, "approved")
+    house.command("accounts", "status", "1", "--apply")
+    narrowing = house.command("plan")
+    assert narrowing["exit"] == 1, "linkspan.yaml says settled"
+    assert all(one["brakes"] == [] for one in narrowing["result"]["instances"].values())
+    assert house.command("accounts", "minimize", "responder", "--by", "abel.tuter")["exit"] == 0
+    house.write("oauth_password", recipe="mine.yaml", profile="exploring")
+    assert code_of(house.command("apply", "--yes")) == "brake"
+
+
 def test_what_is_cut_off_is_carried_on(house):
     """One instance is down, then the answer to the last write is lost; nothing is made twice."""
     house.command(*ASK)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from linkspan.flows.setup import apply_all, plan_all
+from linkspan.store.requests import Requests
 from tests.contract.accounts import KEY, House, change, rows
 
 FIRST, EXPLORERS = "ServiceNow Service Accounts", "ServiceNow API Explorers"
@@ -22,8 +23,13 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def house(tmp_path, wavetank, capsys):
+    """The account, and a request for it that was allowed and carried out."""
     house = House(tmp_path, [wavetank], capsys)
     house.write(recipe="governed-account", profile="exploring")
+    asked = {"requester": "abel.tuter", "manager": "beth.anglin", "reason": "", "instance": wavetank.name}
+    with house.wiring() as wiring:
+        requests = Requests(wiring.database)
+        requests.fulfil(requests.open(account="responder", action="explore", expires_at=0, **asked))
     return house
 
 
@@ -84,6 +90,16 @@ def test_exploring_settled_and_back(house):
     assert planned(house) == []
     assert groups_of(house) == {FIRST, EXPLORERS}
     assert flags_of(house) == ("human", "false")
+
+
+def test_preflight_asks_for_what_the_phase_asks_for(house):
+    for profile in ("exploring", "settled"):
+        house.write(recipe="governed-account", profile=profile)
+        house.apply()
+        checks = house.command("preflight")["result"]["checks"]
+        outcomes = {one["check"]: one["outcome"] for one in checks}
+        assert (outcomes["account_flags"], outcomes["roles"]) == ("pass", "pass"), profile
+        assert outcomes["incident_read"] == "skip"
 
 
 def test_two_accounts_share_the_groups_and_one_leaves_alone(house):

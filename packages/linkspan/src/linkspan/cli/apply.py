@@ -40,12 +40,13 @@ def apply(
     """Bring accounts to what the configuration says, and sign in as each of them."""
     with answering("apply", as_json) as reply:
         from linkspan.cli.plan import show
+        from linkspan.flows.govern import guarded
         from linkspan.flows.setup import apply_all, plan_all, require_same, reviewed
         from linkspan.flows.wiring import Wiring
 
         expected = reviewed(plan_file) if plan_file else None
         with Wiring.open(config) as wiring:
-            found = plan_all(wiring, account=account, instances=instance)
+            found = guarded(wiring, plan_all(wiring, account=account, instances=instance))
             if expected is not None:
                 require_same(found, expected)
             show(reply, wiring, found)

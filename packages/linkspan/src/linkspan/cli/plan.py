@@ -40,12 +40,13 @@ def plan(
 ) -> None:
     """Show what apply would do, and why. Exit 1 when there is something to do."""
     with answering("plan", as_json) as reply:
+        from linkspan.flows.govern import guarded
         from linkspan.flows.setup import plan_all
         from linkspan.flows.wiring import Wiring
         from linkspan.provision import render
 
         with Wiring.open(config) as wiring:
-            found = plan_all(wiring, account=account, instances=instance)
+            found = guarded(wiring, plan_all(wiring, account=account, instances=instance))
             reply.result = found.document()
             for problem in found.problems:
                 reply.problem(problem)

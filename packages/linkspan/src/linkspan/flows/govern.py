@@ -23,7 +23,7 @@ from linkspan.governance import (
 from linkspan.governance.request import APPROVAL, ITEM, correlation, require_manager
 from linkspan.provision import recipe
 from linkspan.provision.kinds import Intent
-from linkspan.provision.values import Change, Plan
+from linkspan.provision.values import Brake, Change, InstancePlan, Plan
 from linkspan.records import Records
 from linkspan.store.ledger import PAGE, Ledger
 from linkspan.store.reports import Reports
@@ -311,6 +311,38 @@ def standing(wiring: Wiring, account: str) -> str | None:
     return next((one.action for one in done), None)
 
 
+def guarded(wiring: Wiring, plan: Plan) -> Plan:
+    """A plan with a brake wherever it makes or widens an account that nobody has allowed.
+
+    Such a brake (``unasked:ACCOUNT``) stands before an account whose recipe knows exploring: before its
+    creation while no approved request was ever carried out, and before exploring unless that was the
+    last thing allowed. What only narrows needs nobody.
+    """
+    instances: dict[str, InstancePlan] = {}
+    for name, one in plan.instances.items():
+        accounts = (account for account in one.accounts if not _is_allowed(wiring, account, one))
+        brakes = (
+            Brake(
+                id=f"{UNASKED}:{account}",
+                cause=f"no approved request stands behind what {account} would get on {name}",
+                fix=f"run linkspan accounts request {account}, or accept with --accept {UNASKED}:{account}",
+            )
+            for account in accounts
+        )
+        instances[name] = replace(one, brakes=(*one.brakes, *brakes))
+    return Plan(instances=instances)
+
+
+def _is_allowed(wiring: Wiring, account: str, plan: InstancePlan) -> bool:
+    actions = {change.action for change in plan.changes if change.account == account} - {"manual"}
+    if not actions or not _is_governed(wiring, account):
+        return True
+    last = standing(wiring, account)
+    if wiring.account(account).profile == EXPLORING:
+        return last == EXPLORE
+    return last is not None or "create" not in actions
+
+
 def _bring_to(
     wiring: Wiring,
     name: str,
@@ -372,13 +404,16 @@ def _told_standing(wiring: Wiring, account: str) -> str | None:
 
     None for accounts that are not ours or whose recipe knows no exploring, so that nobody has to ask.
     """
-    if not account:
-        return None
-    configured = wiring.account(account)
-    found = recipe.load(configured.recipe, beside=wiring.config.path.parent, where=configured.where)
-    if EXPLORING not in found.profiles:
+    if not account or not _is_governed(wiring, account):
         return None
     return standing(wiring, account) or UNASKED
+
+
+def _is_governed(wiring: Wiring, account: str) -> bool:
+    """Whether an account of the configuration is one that people have to ask for."""
+    configured = wiring.account(account)
+    found = recipe.load(configured.recipe, beside=wiring.config.path.parent, where=configured.where)
+    return {EXPLORING, SETTLED} <= found.profiles.keys()
 
 
 def _credentials_since(wiring: Wiring) -> dict[str, str]:
