@@ -60,6 +60,9 @@ def context(wiring: Wiring, account: AccountConfig, instance: str) -> Context:
         learned=learned,
         roles=tuple(RequiredRole(name=grant.role, because=grant.because) for grant in meant.profile.grants),
         group=meant.group,
+        uses=meant.uses,
+        machine=meant.profile.user.identity_type == "machine",
+        services_only=meant.profile.user.web_service_access_only,
         password=lambda: _part(wiring, account.name, instance, "password"),
         client_id=lambda: _part(wiring, account.name, instance, "client_id"),
     )

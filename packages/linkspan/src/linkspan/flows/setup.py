@@ -159,6 +159,7 @@ def intent(wiring: Wiring, account: AccountConfig) -> Intent:
         scheme=account.scheme,
         store_app=found.application,
         registers=found.registers,
+        uses=found.uses,
     )
 
 

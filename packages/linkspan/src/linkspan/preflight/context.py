@@ -38,6 +38,8 @@ class Context:
     and as the account with writing allowed. ``admin`` gives the administrator's read-only connection,
     or None when there is none or it is refused (``learned.admin_problem``). ``password`` and
     ``client_id`` are what the account signs in with, None when not part of the scheme or not stored.
+    ``uses`` are the tables whose records its recipe works on; ``machine`` and ``services_only`` are the
+    user flags it asks for.
     """
 
     instance: InstanceConfig
@@ -48,6 +50,9 @@ class Context:
     admin: Callable[[], Connection | None]
     roles: tuple[RequiredRole, ...] = ()
     group: str = ""
+    uses: tuple[str, ...] = ("incident",)
+    machine: bool = True
+    services_only: bool = True
     password: Callable[[], str | None] = lambda: None
     client_id: Callable[[], str | None] = lambda: None
     learned: Learned = field(default_factory=Learned)

@@ -7,6 +7,7 @@ A recipe is a YAML file::
     application: {name, scope, table, because, install}   # a Store app; it is there if its table is
     registers: {because}                              # every instance knows every other of the account's
     instead: [{guide, here}]                          # what a guide asks for, and what is done here
+    uses: [incident]                                  # tables preflight tries; without the key, incident
     profiles:
       NAME:
         says: …
@@ -18,7 +19,7 @@ A recipe is a YAML file::
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from typing import Any
 from linkspan.core.errors import ConfigError
 
 IDENTITY_TYPES = ("human", "machine")
-_TOP = {"recipe", "says", "application", "registers", "instead", "profiles"}
+_TOP = {"recipe", "says", "application", "registers", "instead", "uses", "profiles"}
 _PROFILE = {"says", "user", "groups", "grants"}
 
 
@@ -113,14 +114,18 @@ class Profile:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A named set of profiles. ``registers`` is why the instances must know each other, empty if not."""
+    """A named set of profiles. ``registers`` is why the instances must know each other, empty if not.
+
+    ``uses`` are tables whose records the account works on, for preflight to try.
+    """
 
     name: str
     says: str
     profiles: dict[str, Profile]
     application: StoreApp | None = None
     registers: str = ""
-    instead: tuple[Instead, ...] = field(default=())
+    instead: tuple[Instead, ...] = ()
+    uses: tuple[str, ...] = ("incident",)
 
     def profile(self, name: str, *, where: str = "") -> Profile:
         """The profile of this name. Raises ConfigError naming the ones there are."""
@@ -191,6 +196,7 @@ def _recipe(document: Any) -> Recipe:
         application=StoreApp(**_words(app, "name", "scope", "table", "because", "install")) if app else None,
         registers=_words(registers, "because")["because"] if registers else "",
         instead=tuple(Instead(**_words(one, "guide", "here")) for one in document.get("instead", ())),
+        uses=tuple(str(table) for table in document.get("uses", ("incident",))),
     )
 
 

@@ -1,4 +1,4 @@
-"""Is the account set up as a machine, with an owner?"""
+"""Is the account the kind of user its recipe asks for, with an owner?"""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def run(context: Context) -> Answer:
         return Answer(outcome="unknown", causes=(context.cause("identity_hidden"),))
     context.learned.user_sys_id = str(row.get("sys_id", ""))
     found: list[Cause] = []
-    if row.get("web_service_access_only") == "false":
+    if context.services_only and row.get("web_service_access_only") == "false":
         found.append(context.cause("web_service_access_off"))
-    if row.get("identity_type", "machine") != "machine":
+    if context.machine and row.get("identity_type", "machine") != "machine":
         found.append(context.cause("not_machine"))
     if row.get("internal_integration_user") == "true":
         found.append(context.cause("internal_integration_user"))
@@ -38,4 +38,6 @@ def run(context: Context) -> Answer:
     return Answer(outcome="warn" if found else "pass", causes=tuple(found), evidence=evidence)
 
 
-CHECK = Check(name="account_flags", title="It is set up as a machine", run=run, needs=("identity",))
+CHECK = Check(
+    name="account_flags", title="It is the kind of user its recipe asks for", run=run, needs=("identity",)
+)

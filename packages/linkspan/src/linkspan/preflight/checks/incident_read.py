@@ -25,6 +25,8 @@ _SAMPLE = 20
 
 def run(context: Context) -> Answer:
     """X-Total-Count counts before access controls hide rows, so the difference tells."""
+    if _TABLE not in context.uses:
+        return Answer(outcome="skip", evidence={"reason": "its recipe uses no incidents"})
     page = context.line().table.page(_TABLE, fields=NEEDED, limit=_SAMPLE)
     seen, total = len(page.rows), page.total
     evidence = {"visible": seen, "total": total, "asked": _SAMPLE}

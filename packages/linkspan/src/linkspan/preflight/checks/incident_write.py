@@ -25,6 +25,8 @@ _CLOSED = "7"
 
 def run(context: Context) -> Answer:
     """Create, read back, change, read back, remove. What cannot be removed is resolved, and said."""
+    if _TABLE not in context.uses:
+        return Answer(outcome="skip", evidence={"reason": "its recipe uses no incidents"})
     line = context.writing()
     mark = f"linkspan-preflight-{uuid.uuid4().hex}"
     try:

@@ -32,6 +32,7 @@ class Intent:
     """What a person asked for: one account, as it should be on one instance.
 
     ``fleet`` are the instances to be registered, and ``registers`` is why; empty for most recipes.
+    ``uses`` are the tables whose records it works on.
     """
 
     account: str
@@ -42,6 +43,7 @@ class Intent:
     store_app: StoreApp | None = None
     registers: str = ""
     fleet: tuple[Member, ...] = ()
+    uses: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
