@@ -6,6 +6,8 @@ import base64
 import http.cookiejar
 import json
 import re
+import subprocess
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,6 +20,7 @@ import sqlalchemy as sa
 from linkspan.core import clock
 from linkspan.flows.wiring import Wiring
 from linkspan.store.tables import ledger
+from tests import needs
 from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
 from tests.repository import ROOT
 
@@ -214,3 +217,40 @@ def test_nobody_allows_their_own(company: Company) -> None:
     refused = ask(company)
     assert (refused["exit"], refused["problems"][0]["code"]) == (1, "self_approval")
     assert changes_since(company, before) == []
+
+
+@pytest.mark.browser
+def test_the_page_shows_it_as_it_happens(company: Company) -> None:
+    needs.require("browser")
+    from playwright.sync_api import expect, sync_playwright
+
+    company.command("accounts", "list")
+    company.config.write_text(company.config.read_text() + 'hub: {listen: "127.0.0.1:0"}\n')
+    command = [str(Path(sys.executable).with_name("linkspan")), "serve", "--with-parent"]
+    with (
+        subprocess.Popen(
+            command, cwd=company.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as hub,
+        sync_playwright() as playwright,
+    ):
+        try:
+            ready = json.loads(hub.stdout.readline())
+            browser = playwright.chromium.launch(executable_path=needs.browser(), args=["--no-sandbox"])
+            complaints: list[str] = []
+            for width in (1280, 400):
+                page = browser.new_page(viewport={"width": width, "height": 900})
+                page.on("pageerror", lambda error: complaints.append(str(error)))
+                page.goto(ready["open"])
+                page.goto(f"{ready['url']}/accounts")
+                if width == 1280:
+                    expect(page.get_by_label("Requests")).to_contain_text("Nobody has asked")
+                    ask(company)  # nobody reloads: the open page follows
+                expect(page.get_by_label("Requests")).to_contain_text("Waits for the manager", timeout=20_000)
+                expect(page.get_by_label("Ledger")).to_contain_text("Verified")
+                wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+                assert wider <= 0, f"{wider} pixels wider than {width}"
+            browser.close()
+            assert complaints == []
+        finally:
+            hub.terminate()
+            hub.wait(15)
