@@ -182,8 +182,19 @@ def _list(reply: Reply, rows: list[dict[str, Any]], unknown: list[dict[str, Any]
 
 
 def _place(row: dict[str, Any]) -> str:
-    lines = row["detail"].get("lines")
-    return f"{row['display']} (line {', '.join(map(str, lines))})" if lines else str(row["display"])
+    """Where it is, with what the finding tells beside it."""
+    detail = row["detail"]
+    if "lines" in detail:
+        return f"{row['display']} (line {', '.join(map(str, detail['lines']))})"
+    if "value" in detail:
+        return (
+            f"{row['display']} (not set)"
+            if detail["value"] is None
+            else f"{row['display']} = {detail['value']}"
+        )
+    if "holders" in detail:
+        return f"{row['display']} ({detail['holders']} users)"
+    return str(row["display"])
 
 
 def _matrix(reply: Reply, comparison: dict[str, Any]) -> None:
