@@ -8,16 +8,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from linkspan.config.values import AccountConfig
 from linkspan.connection import connect, credential
-from linkspan.core import query
 from linkspan.core.errors import ConfigError, LinkspanError, NotAuthorized, NotFound, Rejected, Stale
 from linkspan.flows.wiring import Wiring
 from linkspan.provision import recipe
 from linkspan.provision.apply import Applied, Desk, apply_instance
-from linkspan.provision.credentials import PASSWORD_SCHEMES, Credentials
+from linkspan.provision.credentials import Credentials
+from linkspan.provision.fleet import Fleet
 from linkspan.provision.kinds import Intent, Member
 from linkspan.provision.plan import Order, plan_instance
 from linkspan.provision.values import Change, InstancePlan, Plan, checksum
@@ -57,10 +56,10 @@ def plan_all(wiring: Wiring, *, account: str | None = None, instances: Collectio
     """
     owned = OwnedRecords(wiring.database)
     plans: dict[str, InstancePlan] = {}
-    fleet = _Fleet(wiring)
+    fleet = Fleet(wiring.config, wiring.admin)
     for name, accounts in _targets(wiring, account, instances).items():
         try:
-            orders = [_order(wiring, one, name, fleet.of(one)) for one in accounts]
+            orders = [_order(wiring, one, name, fleet.of(one, _recipe(wiring, one))) for one in accounts]
             plans[name] = plan_instance(name, wiring.admin(name, read_only=True), orders, owned.find(name))
         except ConfigError:
             raise
@@ -165,75 +164,6 @@ def intent(wiring: Wiring, account: AccountConfig) -> Intent:
 
 def _recipe(wiring: Wiring, account: AccountConfig) -> recipe.Recipe:
     return recipe.load(account.recipe, beside=wiring.config.path.parent, where=account.where)
-
-
-class _Fleet:
-    """The instances that accounts register, each asked once for what it calls itself."""
-
-    def __init__(self, wiring: Wiring) -> None:
-        self._wiring = wiring
-        self._members: dict[str, Member] = {}
-
-    def of(self, account: AccountConfig) -> tuple[Member, ...]:
-        """The fleet of an account; empty unless its recipe registers instances. Raises ConfigError."""
-        if not _recipe(self._wiring, account).registers:
-            return ()
-        self._check(account)
-        return tuple(self._member(name) for name in account.instances)
-
-    def _check(self, account: AccountConfig) -> None:
-        config = self._wiring.config
-        where = config.where("accounts", account.name, "instances")
-        instances = [self._wiring.instance(name) for name in account.instances]
-        production = [one.name for one in instances if one.environment == "production"]
-        if len(production) != 1:
-            raise ConfigError(
-                f"{account.name} needs exactly one production instance, not {len(production)}",
-                fix="the Scan Engine refuses any other number; set environment: production on one of them",
-                where=where,
-            )
-        for one in instances:
-            if (urlsplit(one.url).hostname or "").startswith("www."):
-                raise ConfigError(
-                    f"{one.name}: the Scan Engine does not connect to an address with www.",
-                    fix="write https://NAME.service-now.com",
-                    where=one.where,
-                )
-        if account.scheme not in PASSWORD_SCHEMES:
-            raise ConfigError(
-                f"{account.name} has no password, and instances sign in to each other with one",
-                fix="use scheme: basic",
-                where=config.where("accounts", account.name, "scheme"),
-            )
-
-    def _member(self, name: str) -> Member:
-        if name not in self._members:
-            one = self._wiring.instance(name)
-            called, unknown = self._called(name)
-            self._members[name] = Member(
-                name=name, instance_name=called, url=one.url, environment=one.environment, unknown=unknown
-            )
-        return self._members[name]
-
-    def _called(self, name: str) -> tuple[str, str]:
-        """The instance_name property of an instance, or why it is not known."""
-        asked = query.term("name", "=", "instance_name")
-        try:
-            row = self._wiring.admin(name).table.first("sys_properties", asked, fields=("value",))
-        except ConfigError:
-            raise
-        except LinkspanError as error:
-            return (
-                "",
-                f"{name} could not be asked for its instance_name ({error.cause}). Plan again when it can.",
-            )
-        called = str((row or {}).get("value") or "")
-        if not called:
-            return "", f"{name} has no system property instance_name. Set it there, then plan again."
-        twin = next((one.name for one in self._members.values() if one.instance_name == called), "")
-        if twin:
-            return "", f"{name} and {twin} both call themselves {called}. Set instance_name on {name}."
-        return called, ""
 
 
 def _braked(plan: InstancePlan, accept: Collection[str]) -> LinkspanError | None:
