@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,24 +24,43 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, W
         yield found
 
 
+@pytest.fixture(scope="module")
+def applied(running: Mapping[str, Wavetank], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home after one apply; each instance remembers that moment as ``applied``."""
+    folder = tmp_path_factory.mktemp("applied")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        surround(monkeypatch, folder / "home")
+        house = House(folder, running.values(), capsys=None)
+        configure(house)
+        house.apply()
+    for one in running.values():
+        one.control("snapshot", {"name": "applied"})
+    return folder / "home"
+
+
 @pytest.fixture
 def house(
     tmp_path: Path,
+    applied: Path,
     running: Mapping[str, Wavetank],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> House:
     """The account is on the three instances, and each knows all three."""
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
+    surround(monkeypatch, tmp_path / "home")
+    shutil.copytree(applied, tmp_path / "home")
+    for one in running.values():
+        one.control("restore", {"name": "applied"})
+    house = House(tmp_path, running.values(), capsys)
+    configure(house)
+    return house
+
+
+def surround(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setenv("LINKSPAN_HOME", str(home))
     monkeypatch.setenv("LINKSPAN_KEY", KEY)
     monkeypatch.setenv("TANK_ADMIN", "admin")
     monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
-    for one in running.values():
-        one.reset()
-    house = House(tmp_path, running.values(), capsys)
-    configure(house)
-    house.apply()
-    return house
 
 
 def configure(house: House, **urls: str) -> None:
