@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
-from starlette.responses import HTMLResponse, StreamingResponse
+from fastapi import FastAPI
 
 from linkspan.flows.govern import REPORT_KIND, described
 from linkspan.flows.hub import Hub
@@ -15,6 +12,7 @@ from linkspan.flows.pulse import Pulse
 from linkspan.store.ledger import Ledger
 from linkspan.store.reports import Reports
 from linkspan.store.requests import Requests
+from linkspan.web.live import live_page
 from linkspan.web.rendering import Rendering
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -24,29 +22,7 @@ REQUESTS = 50
 
 def account_pages(app: FastAPI, hub: Hub, pulse: Pulse) -> None:
     """Hang the page and its live part into the hub's application."""
-    rendering = Rendering(TEMPLATES)
-    router = APIRouter(include_in_schema=False)
-
-    def render(*, whole: bool) -> str:
-        return rendering.page("accounts.html" if whole else "_accounts.html", **shown(hub))
-
-    @router.get("/accounts")
-    def accounts() -> HTMLResponse:
-        return HTMLResponse(render(whole=True))
-
-    @router.get("/live/accounts")
-    async def live_accounts() -> StreamingResponse:
-        async def events() -> AsyncIterator[str]:
-            last = ""
-            async for _ in pulse.beats():
-                text = await asyncio.to_thread(render, whole=False)
-                lines = "".join(f"data: {line}\n" for line in text.splitlines())
-                yield ": still here\n\n" if text == last else f"{lines}\n"
-                last = text
-
-        return StreamingResponse(events(), media_type="text/event-stream")
-
-    app.include_router(router)
+    live_page(app, Rendering(TEMPLATES), pulse, "accounts", lambda: shown(hub))
 
 
 def shown(hub: Hub) -> dict[str, object]:

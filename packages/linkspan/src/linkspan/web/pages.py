@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from linkspan.core.errors import LinkspanError, NotFound, Rejected, Stale
 from linkspan.desk import DEFAULTS, FINAL_STATUSES, SEVERITIES, STATUSES, Incident
 from linkspan.flows.hub import FATES, Hub
 from linkspan.flows.pulse import Pulse
+from linkspan.web.live import stream
 from linkspan.web.rendering import Rendering
 
 HERE = Path(__file__).parent
@@ -149,7 +150,7 @@ def _fleet(views: Views, pulse: Pulse) -> APIRouter:
 
     @router.get("/live/fleet")
     async def live_fleet() -> StreamingResponse:
-        return _stream(pulse, lambda: views.fleet(whole=False))
+        return stream(pulse, lambda: views.fleet(whole=False))
 
     @router.get("/sign-in")
     def sign_in(refused: bool = False) -> HTMLResponse:
@@ -172,7 +173,7 @@ def _desk(views: Views, pulse: Pulse) -> APIRouter:
 
     @router.get("/live/desk")
     async def live_desk(status: str = "open", q: str = "", offset: Offset = 0) -> StreamingResponse:
-        return _stream(pulse, lambda: views.desk(_search(status, q, offset), whole=False))
+        return stream(pulse, lambda: views.desk(_search(status, q, offset), whole=False))
 
     @router.post("/desk")
     def declare(
@@ -200,7 +201,7 @@ def _desk(views: Views, pulse: Pulse) -> APIRouter:
     @router.get("/live/desk/{number}")
     async def live_incident(number: str) -> StreamingResponse:
         await asyncio.to_thread(views.found, number)
-        return _stream(pulse, lambda: views.incident(views.found(number), whole=False))
+        return stream(pulse, lambda: views.incident(views.found(number), whole=False))
 
     @router.post("/desk/{number}/edit")
     def edit(
@@ -266,21 +267,6 @@ def _key(form_key: str) -> str:
 
 def _by_htmx(request: Request) -> bool:
     return request.headers.get("HX-Request") == "true"
-
-
-def _stream(pulse: Pulse, render: Callable[[], str]) -> StreamingResponse:
-    async def events() -> AsyncIterator[str]:
-        last = ""
-        async for _ in pulse.beats():
-            text = await asyncio.to_thread(render)
-            yield ": still here\n\n" if text == last else _message(text)
-            last = text
-
-    return StreamingResponse(events(), media_type="text/event-stream")
-
-
-def _message(text: str) -> str:
-    return "".join(f"data: {line}\n" for line in text.splitlines()) + "\n"
 
 
 def _lost(app: FastAPI, views: Views) -> None:

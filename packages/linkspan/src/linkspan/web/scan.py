@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
-from starlette.responses import HTMLResponse, StreamingResponse
+from fastapi import FastAPI
 
 from linkspan.core.errors import NotFound
 from linkspan.flows.hub import Hub
 from linkspan.flows.pulse import Pulse
 from linkspan.flows.scan import INSTANCES_KIND, scan_comparison
 from linkspan.store.reports import Reports
+from linkspan.web.live import live_page
 from linkspan.web.rendering import Rendering
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -22,29 +20,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def scan_pages(app: FastAPI, hub: Hub, pulse: Pulse) -> None:
     """Hang the page and its live part into the hub's application."""
-    rendering = Rendering(TEMPLATES)
-    router = APIRouter(include_in_schema=False)
-
-    def render(*, whole: bool) -> str:
-        return rendering.page("scan.html" if whole else "_scan.html", **shown(hub))
-
-    @router.get("/scan")
-    def scan() -> HTMLResponse:
-        return HTMLResponse(render(whole=True))
-
-    @router.get("/live/scan")
-    async def live_scan() -> StreamingResponse:
-        async def events() -> AsyncIterator[str]:
-            last = ""
-            async for _ in pulse.beats():
-                text = await asyncio.to_thread(render, whole=False)
-                lines = "".join(f"data: {line}\n" for line in text.splitlines())
-                yield ": still here\n\n" if text == last else f"{lines}\n"
-                last = text
-
-        return StreamingResponse(events(), media_type="text/event-stream")
-
-    app.include_router(router)
+    live_page(app, Rendering(TEMPLATES), pulse, "scan", lambda: shown(hub))
 
 
 def shown(hub: Hub) -> dict[str, object]:
