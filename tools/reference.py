@@ -258,6 +258,31 @@ def preflight() -> str:
     )
 
 
+def scan() -> str:
+    """What a scan looks for, suite by suite, and why a Scan Engine connection may not be valid."""
+    from linkspan.scan.definitions import load, suites
+    from linkspan.scan.instances import causes
+
+    head = "| definition | level | finds | fix | Scan Engine's |\n|---|---|---|---|---|\n"
+    looked = "".join(
+        f"\n## {suite.capitalize()}\n\n{head}"
+        + "".join(
+            f"| `{one.id}` | {one.level} | {cell(one.says)} | {cell(one.fix)} | {one.mirrors} |\n"
+            for one in load([suite])
+        )
+        for suite in suites()
+    )
+    named = "".join(
+        f"| `{id}` | {entry['status']} | {cell(entry['says'])} | {cell(entry['fix'])} |\n"
+        for id, entry in causes().items()
+    )
+    return (
+        f"# Scan\n\nThe last column is the number of the Scan Engine definition that looks at the same.\n{looked}\n"
+        "## Connections\n\nThe gravest first. Words in braces are filled from the facts of the case.\n\n"
+        f"| cause | status | says | fix |\n|---|---|---|---|\n{named}"
+    )
+
+
 def cell(text: str) -> str:
     """Text as it may stand in a table."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("``", "`")
@@ -268,6 +293,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "linkspan-yaml.md": configuration,
     "preflight.md": preflight,
     "recipes.md": recipes,
+    "scan.md": scan,
     "error-codes.md": error_codes,
     "wavetank-cli.md": wavetank_cli,
     "wavetank-control.md": wavetank_control,
