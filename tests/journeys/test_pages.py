@@ -188,7 +188,7 @@ def test_pages_fit(chromium: Any, stage: Stage, width: int, scheme: str, tmp_pat
     window = Window(chromium, stage, width, scheme)
     name = "A name " + "that goes on " * 14
     made = stage.hub().call("POST", "/api/desk/incidents", body={"name": name, "summary": "w" * 400}).body
-    for path in ("/", "/desk", f"/desk/{made['number']}", "/sign-in"):
+    for path in ("/", "/desk", f"/desk/{made['number']}", "/scan", "/accounts", "/sign-in"):
         window.page.goto(stage.hub_url + path)
         window.page.screenshot(path=tmp_path / f"{path.replace('/', '_')}.png")
         assert window.overflow() <= 0, path

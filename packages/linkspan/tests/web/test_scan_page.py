@@ -82,7 +82,7 @@ def test_a_run_that_is_not_complete_is_not_shown(client: TestClient, hub: Hub) -
     assert "Nothing has been scanned yet" in client.get("/scan").text
 
 
-def test_standings_are_shown_with_cause_and_fix(client: TestClient, hub: Hub) -> None:
+def test_judgements_are_shown_with_cause_and_fix(client: TestClient, hub: Hub) -> None:
     problem = {
         "cause": "wrong_url",
         "status": "Connection Invalid",

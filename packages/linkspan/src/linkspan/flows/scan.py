@@ -67,11 +67,11 @@ def scan_instances(wiring: Wiring) -> Document:
     """
     account = scan_account(wiring)
     seen = {name: _look(wiring, account, name) for name in account.instances}
-    standings = judge(seen, account=account.name, user_name=account.user_name)
+    judgements = judge(seen, account=account.name, user_name=account.user_name)
     found = {
         "account": account.name,
         "user": account.user_name,
-        "instances": {name: one.document() for name, one in standings.items()},
+        "instances": {name: one.document() for name, one in judgements.items()},
     }
     Reports(wiring.database).save(INSTANCES_KIND, "fleet", found)
     return found

@@ -115,7 +115,7 @@ class Problem:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class Judgement:
     """How one instance stands. The gravest problem, which is the first, gives the status."""
 
     seen: Seen
@@ -275,11 +275,11 @@ class Look:
         return page.rows
 
 
-def judge(seen: Mapping[str, Seen], *, account: str, user_name: str) -> dict[str, Standing]:
+def judge(seen: Mapping[str, Seen], *, account: str, user_name: str) -> dict[str, Judgement]:
     """How each instance stands, judged from what was seen of all of them."""
     fleet = tuple(seen.values())
     order = list(causes())
-    standings = {}
+    judgements = {}
     for name, one in seen.items():
         about = tuple(row for other in fleet for row in other.registrations or () if _is_about(row, one))
         problems = [
@@ -292,8 +292,8 @@ def judge(seen: Mapping[str, Seen], *, account: str, user_name: str) -> dict[str
             )
         ]
         problems.sort(key=lambda problem: order.index(problem.cause))
-        standings[name] = Standing(seen=one, problems=tuple(problems), registrations=about)
-    return standings
+        judgements[name] = Judgement(seen=one, problems=tuple(problems), registrations=about)
+    return judgements
 
 
 Found = tuple[str, dict[str, str]]

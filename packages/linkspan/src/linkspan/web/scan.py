@@ -24,7 +24,7 @@ def scan_pages(app: FastAPI, hub: Hub, pulse: Pulse) -> None:
 
 
 def shown(hub: Hub) -> dict[str, object]:
-    """What the page shows: the standings that were kept, and the newest run with its differences."""
+    """What the page shows: the judgements that were kept, and the newest run with its differences."""
     try:
         comparison: dict[str, Any] | None = scan_comparison(hub.database)
     except NotFound:
@@ -32,7 +32,7 @@ def shown(hub: Hub) -> dict[str, object]:
     rows = comparison["definitions"] if comparison else []
     return {
         "here": "scan",
-        "standings": Reports(hub.database).load(INSTANCES_KIND, "fleet"),
+        "judgements": Reports(hub.database).load(INSTANCES_KIND, "fleet"),
         "comparison": comparison,
         "found": [row for row in rows if _says(row, "found")],
         "unknown": [row for row in rows if not _says(row, "found") and _says(row, "unknown")],
