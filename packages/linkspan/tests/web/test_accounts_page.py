@@ -68,7 +68,14 @@ def test_an_account_without_an_owner_or_a_last_use_says_so(client: TestClient, h
     Reports(hub.database).save("accounts", "prod", {"accounts": [LISTED]})
     page = client.get("/accounts").text
     assert "svc.&lt;reporter&gt;" in page
-    for shown in ("<i></i>Nobody<", "Nobody asked", "Unknown", "web services only, so none", "ServiceNow Service Accounts", "itil"):
+    for shown in (
+        "<i></i>Nobody<",
+        "Nobody asked",
+        "Unknown",
+        "web services only, so none",
+        "ServiceNow Service Accounts",
+        "itil",
+    ):
         assert shown in page
     assert "Not read yet" not in page
 
