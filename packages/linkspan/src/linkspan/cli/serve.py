@@ -90,4 +90,5 @@ def _log_to_stderr() -> None:
     import structlog
 
     logging.getLogger("linkspan").setLevel(logging.INFO)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # Looked up at each use: a stream that was replaced since then may be closed.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
