@@ -31,11 +31,6 @@ class PlatformError(Exception):
         return {"error": {"message": self.message, "detail": self.detail}, "status": "failure"}
 
 
-def not_authenticated() -> PlatformError:
-    """No credential, or one that does not work."""
-    return PlatformError(401, "User Not Authenticated", "Required to provide Auth information")
-
-
 def no_record() -> PlatformError:
     """The record does not exist, or the caller may not see it: the two are not told apart."""
     return PlatformError(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")

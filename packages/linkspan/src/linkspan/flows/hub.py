@@ -17,6 +17,7 @@ from linkspan.core import clock
 from linkspan.desk import Desk, Event
 from linkspan.flows.watch import budget
 from linkspan.store import Database
+from linkspan.store.inbox import FATES as SETTLED
 from linkspan.store.reports import Reports
 from linkspan.store.tables import desk_event, inbox, ledger, link, report
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 _SUMMARY = {"pass": "passed", "warn": "warned", "fail": "failed", "skip": "skipped", "unknown": "unknown"}
-FATES = ("applied", "coalesced", "echo", "filtered", "parked", "dead", "pending")
+FATES = (*SETTLED, "pending")
 
 
 class Runner(Protocol):

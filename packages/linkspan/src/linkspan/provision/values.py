@@ -70,15 +70,6 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Observed:
-    """One record as it is. Values are the platform's own text, references bare sys_ids."""
-
-    sys_id: str
-    row: Mapping[str, str]
-    ours: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class FieldChange:
     """What a field holds and what it will hold, in words fit for a person (never a secret)."""
 

@@ -148,18 +148,6 @@ def lag(connection: sa.Connection, sync: str, *, last: int = 500) -> tuple[list[
     return list(connection.execute(applied).scalars()), connection.execute(oldest).scalar_one_or_none()
 
 
-def recent(connection: sa.Connection, sync: str, *, limit: int = 20) -> list[dict[str, Any]]:
-    """The latest events with their fate and link, newest first, for pages."""
-    query = (
-        sa.select(inbox, link.c.number, link.c.peer_reference, link.c.peer_id, link.c.sys_id)
-        .join(link, link.c.id == inbox.c.link_id)
-        .where(inbox.c.sync == sync)
-        .order_by(inbox.c.seq.desc())
-        .limit(limit)
-    )
-    return [dict(row._mapping) for row in connection.execute(query)]
-
-
 def parked(connection: sa.Connection, sync: str, *, limit: int = 100) -> list[dict[str, Any]]:
     """Parked events with the reason, newest first."""
     query = (

@@ -128,27 +128,11 @@ def change(connection: sa.Connection, link_id: int, **values: Any) -> None:
     connection.execute(_UPDATE, {"wanted": link_id, **values})
 
 
-def page(
-    connection: sa.Connection, sync: str | None = None, *, after: int = 0, limit: int = 500
-) -> list[Link]:
-    """Links in order of their id."""
-    query = sa.select(*_COLUMNS).where(link.c.id > after).order_by(link.c.id).limit(limit)
-    if sync is not None:
-        query = query.where(link.c.sync == sync)
-    return [_link(row) for row in connection.execute(query)]
-
-
 def count(connection: sa.Connection, sync: str) -> int:
     """How many pairs have both sides."""
     both = link.c.sys_id.is_not(None) & link.c.peer_id.is_not(None)
     query = sa.select(sa.func.count()).select_from(link).where((link.c.sync == sync) & both)
     return int(connection.execute(query).scalar_one())
-
-
-def latest(connection: sa.Connection, sync: str, *, limit: int = 20) -> list[Link]:
-    """The links that were settled last, newest first."""
-    query = sa.select(*_COLUMNS).where(link.c.sync == sync).order_by(link.c.synced_at.desc()).limit(limit)
-    return [_link(row) for row in connection.execute(query)]
 
 
 # --- notes

@@ -73,12 +73,6 @@ def status(database: Database, sync: str, *, poll_seconds: float = 5) -> dict[st
     }
 
 
-def recent(database: Database, sync: str, *, limit: int = 20) -> list[dict[str, Any]]:
-    """The latest events with their fate, newest first."""
-    with database.read() as connection:
-        return inbox.recent(connection, sync, limit=limit)
-
-
 def _percentile(ordered: list[float], share: float) -> float | None:
     if not ordered:
         return None

@@ -7,7 +7,7 @@ Every value is text; "" is the platform's empty and NULL at once. Columns compar
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -238,15 +238,6 @@ class Database:
         assert stored is not None
         self._schema_written(table, stored)
         return stored
-
-    def insert_many(self, table: str, rows: Iterable[Mapping[str, str]], *, system: bool = True) -> int:
-        """Insert rows as `insert` does, without reading them back; returns how many."""
-        count = 0
-        with self.transaction():
-            for row in rows:
-                self.insert(table, row, system=system)
-                count += 1
-        return count
 
     def update(
         self,
