@@ -58,8 +58,8 @@ def test_the_whole_shape(write, tmp_path: Path) -> None:
         8700,
         ("env:LINKSPAN_TOKEN",),
     )
-    assert config.findings["cluster"]["budget_per_hour"] == 50
-    assert config.ingest["prod"]["streams"]["incident"]["exclude"] == ["description", "comments"]
+    assert config.findings["cluster"].budget_per_hour == 50
+    assert config.ingest["prod"].streams["incident"].exclude == ("description", "comments")
     assert config.scan["suites"] == ["accounts", "security"]
 
 

@@ -13,6 +13,9 @@ from linkspan.api.access import COOKIE, Access
 BODY_LIMIT = 1_048_576
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/favicon.ico", "/sign-in"})
 OPEN_PREFIXES = ("/static/",)
+# Machines that sign what they send: their routes verify the signature or the key themselves.
+SIGNED_PREFIXES = ("/hooks/", "/findings/", "/satellites/")
+SATELLITE_LIMIT = 16 * BODY_LIMIT  # a batch of rows
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -57,9 +60,10 @@ class Guard:
                 "This hub does not answer to that name.",
                 "Use the address it printed, or name this one as hub.url.",
             )
-        if int_of(headers.get("content-length")) > BODY_LIMIT:
-            return _too_large()
-        if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES):
+        if int_of(headers.get("content-length")) > limit_of(path):
+            return _too_large(limit_of(path))
+        signs_itself = scope["method"] == "POST" and path.startswith(SIGNED_PREFIXES)
+        if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES) or signs_itself:
             return None
         signed_in = self._sign_in(scope)
         if signed_in is not None:
@@ -108,6 +112,11 @@ def problem(status: int, code: str, cause: str, fix: str = "", where: str = "") 
     return JSONResponse({"problems": [entry]}, status)
 
 
+def limit_of(path: str) -> int:
+    """The largest body that is taken at ``path``, in bytes."""
+    return SATELLITE_LIMIT if path.startswith("/satellites/") else BODY_LIMIT
+
+
 def int_of(text: str | None) -> int:
     """A header's number, 0 when it is none."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else 0
@@ -123,8 +132,10 @@ def _who_are_you(scope: Scope, headers: Headers) -> Response:
     return answer
 
 
-def _too_large() -> Response:
-    return problem(413, "too_large", "The body is larger than 1 MiB.", "Send less at once.")
+def _too_large(limit: int) -> Response:
+    return problem(
+        413, "too_large", f"The body is larger than {limit // 1_048_576} MiB.", "Send less at once."
+    )
 
 
 def _with_headers(send: Send, *, cacheable: bool) -> Send:
@@ -150,20 +161,20 @@ class _LimitedBody:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        seen, started = 0, False
+        seen, started, limit = 0, False, limit_of(scope["path"])
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > BODY_LIMIT:
+            if seen > limit:
                 raise _BodyTooLarge
             return message
 
         async def watched(message: Message) -> None:
             # Past the limit the application only has its own word for the broken body: ours is better.
             nonlocal started
-            if seen <= BODY_LIMIT or started:
+            if seen <= limit or started:
                 started = True
                 await send(message)
 
@@ -172,5 +183,5 @@ class _LimitedBody:
         except _BodyTooLarge:
             if started:
                 raise
-        if seen > BODY_LIMIT and not started:
-            await _too_large()(scope, receive, send)
+        if seen > limit and not started:
+            await _too_large(limit)(scope, receive, send)

@@ -22,14 +22,19 @@ from linkspan.config.values import (
     AccountConfig,
     AdminConfig,
     Config,
+    FindingsConfig,
     HubConfig,
+    IngestConfig,
     InstanceConfig,
+    StreamConfig,
     SyncConfig,
 )
 from linkspan.core import query
 from linkspan.core.errors import ConfigError
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_TABLE = re.compile(r"[a-z][a-z0-9_]{0,79}")
+_FOLLOW_UPS = ("task", "none")
 _SYNC_KEYS = (
     *("peer", "instance", "account", "poll_seconds", "push", "filter", "mapping", "follow_ups"),
     *("base_url", "api_key", "webhook_secrets", "include_private"),
@@ -55,7 +60,7 @@ def load(path: Path) -> Config:
         accounts=accounts,
         syncs=_syncs(parts.get("sync"), accounts, path.parent),
         hub=_hub(parts["hub"]) if "hub" in parts else HubConfig(where=f"{path.name}:1"),
-        findings=_findings(parts.get("findings"), accounts),
+        findings=_findings(parts.get("findings"), accounts, path.parent),
         ingest=_ingest(parts.get("ingest"), instances, accounts),
         scan=_scan(parts.get("scan"), accounts),
         lines=MappingProxyType(top.lines),
@@ -245,10 +250,15 @@ def _sync(name: str, node: Node, accounts: Mapping[str, AccountConfig], base: Pa
         api_key=_reference(parts["api_key"]) if "api_key" in parts else "",
         webhook_secrets=_references(parts.get("webhook_secrets")),
         include_private=parts["include_private"].boolean() if "include_private" in parts else False,
-        follow_ups=parts["follow_ups"].text() if "follow_ups" in parts else "task",
+        follow_ups=_follow_ups(parts.get("follow_ups")),
         mapping=base / parts["mapping"].text() if "mapping" in parts else None,
         where=node.where,
     )
+
+
+def _follow_ups(node: Node | None) -> str:
+    chosen = node.choice(_FOLLOW_UPS) if node is not None else "none"
+    return "" if chosen == "none" else chosen
 
 
 def _filter(node: Node | None) -> str:
@@ -290,36 +300,70 @@ def _listen(node: Node) -> tuple[str, int]:
 # ── parts whose capabilities read them in detail ─────────────────────────────────────────────────
 
 
-def _findings(node: Node | None, accounts: Mapping[str, AccountConfig]) -> Mapping[str, Any]:
+def _findings(
+    node: Node | None, accounts: Mapping[str, AccountConfig], base: Path
+) -> Mapping[str, FindingsConfig]:
     if node is None:
         return MappingProxyType({})
-    for _, entry in _named(node):
+    found: dict[str, FindingsConfig] = {}
+    for name, entry in _named(node):
         parts = entry.mapping(("instance", "account", "secrets", "budget_per_hour", "rules"))
-        _used(entry, parts, accounts)
-        _references(parts.get("secrets"))
-        if "budget_per_hour" in parts:
-            parts["budget_per_hour"].integer(least=1)
-        if "rules" in parts:
-            parts["rules"].text()
-    return MappingProxyType(node.plain())
+        account, instance = _used(entry, parts, accounts)
+        budget = parts.get("budget_per_hour")
+        found[name] = FindingsConfig(
+            name=name,
+            instance=instance,
+            account=account,
+            secrets=_references(parts.get("secrets")),
+            budget_per_hour=budget.integer(least=1) if budget else FindingsConfig.budget_per_hour,
+            rules=base / parts["rules"].text() if "rules" in parts else None,
+            where=entry.where,
+        )
+    return MappingProxyType(found)
 
 
 def _ingest(
     node: Node | None, instances: Mapping[str, InstanceConfig], accounts: Mapping[str, AccountConfig]
-) -> Mapping[str, Any]:
+) -> Mapping[str, IngestConfig]:
     if node is None:
         return MappingProxyType({})
+    found: dict[str, IngestConfig] = {}
     for name, entry in node.entries().items():
         if name not in instances:
             entry.refuse(f"there is no instance {name}", _choose(name, instances))
         parts = entry.mapping(("account", "streams"))
-        _known(_required(entry, parts, "account", "account: reader"), accounts, "account")
+        account = _known(_required(entry, parts, "account", "account: reader"), accounts, "account")
+        if name not in accounts[account].instances:
+            parts["account"].refuse(
+                f"account {account} is not on {name}", f"add {name} to the account's instances"
+            )
         streams = _required(entry, parts, "streams", "streams: {incident: {}}")
-        for stream in streams.entries().values():
-            for fields in stream.mapping(("exclude", "hash")).values():
-                for field in fields.items():
-                    field.text()
-    return MappingProxyType(node.plain())
+        found[name] = IngestConfig(
+            instance=name,
+            account=account,
+            streams=MappingProxyType(
+                {table: _stream(table, one) for table, one in streams.entries().items()}
+            ),
+            where=entry.where,
+        )
+    return MappingProxyType(found)
+
+
+def _stream(table: str, node: Node) -> StreamConfig:
+    if not _TABLE.fullmatch(table):
+        node.refuse(f"{table} cannot be a table", "use the table's name, as incident")
+    parts = node.mapping(("exclude", "hash"))
+    chosen = {name: tuple(field.text() for field in fields.items()) for name, fields in parts.items()}
+    for name, fields in parts.items():
+        for field in fields.items():
+            if field.text() in ("sys_id", "sys_updated_on", "sys_mod_count", "sys_created_on"):
+                field.refuse(
+                    f"{field.text()} is needed to follow the table, so it cannot be in {name}",
+                    "leave it out of the list",
+                )
+            if not _TABLE.fullmatch(field.text()):
+                field.refuse(f"{field.text()} cannot be a field", "use the column's name")
+    return StreamConfig(table=table, where=node.where, **chosen)
 
 
 def _scan(node: Node | None, accounts: Mapping[str, AccountConfig]) -> Mapping[str, Any]:

@@ -65,7 +65,10 @@ class AccountConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SyncConfig:
-    """One two-way sync. ``filter`` is an encoded query that incidents must match."""
+    """One two-way sync. ``filter`` is an encoded query that incidents must match.
+
+    ``follow_ups`` is the table that the far side's follow-ups are kept in; empty when they are not synced.
+    """
 
     name: str
     peer: str
@@ -78,8 +81,45 @@ class SyncConfig:
     api_key: str = ""
     webhook_secrets: tuple[str, ...] = ()
     include_private: bool = False
-    follow_ups: str = "task"
+    follow_ups: str = ""
     mapping: Path | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingsConfig:
+    """One source of security findings and where they become incidents.
+
+    ``secrets`` are references to the keys with which the source signs what it sends to the hub.
+    ``budget_per_hour`` is how many incidents may be opened in an hour; the rest waits in a queue.
+    """
+
+    name: str
+    instance: str
+    account: str
+    secrets: tuple[str, ...] = ()
+    budget_per_hour: int = 50
+    rules: Path | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamConfig:
+    """One table that is ingested. ``exclude`` never leaves the instance; ``hash`` leaves as a keyed hash."""
+
+    table: str
+    exclude: tuple[str, ...] = ()
+    hash: tuple[str, ...] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestConfig:
+    """What is ingested from one instance, and as which account."""
+
+    instance: str
+    account: str
+    streams: Mapping[str, StreamConfig]
     where: str = ""
 
 
@@ -102,7 +142,8 @@ class HubConfig:
 class Config:
     """One linkspan.yaml.
 
-    ``findings``, ``ingest`` and ``scan`` are plain data: their shape was checked, nothing more.
+    ``ingest`` is by instance, ``findings`` by source. ``scan`` is plain data: its shape was checked,
+    nothing more.
     """
 
     path: Path
@@ -110,8 +151,8 @@ class Config:
     accounts: Mapping[str, AccountConfig] = field(default_factory=dict)
     syncs: Mapping[str, SyncConfig] = field(default_factory=dict)
     hub: HubConfig = field(default_factory=HubConfig)
-    findings: Mapping[str, Any] = field(default_factory=dict)
-    ingest: Mapping[str, Any] = field(default_factory=dict)
+    findings: Mapping[str, FindingsConfig] = field(default_factory=dict)
+    ingest: Mapping[str, IngestConfig] = field(default_factory=dict)
     scan: Mapping[str, Any] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 

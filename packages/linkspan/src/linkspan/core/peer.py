@@ -24,10 +24,11 @@ class PeerNote:
 
 @dataclass(frozen=True, kw_only=True)
 class PeerIncident:
-    """An incident on the far side at one moment.
+    """An incident, or a follow-up, on the far side at one moment.
 
-    ``values`` holds name, summary, severity and status in the far side's own words. ``version``
-    grows by one with each change. ``key`` is the one it was created with, empty if people made it.
+    ``values`` holds an incident's name, summary, severity and status, or a follow-up's title, description,
+    status, priority and assignee, in the words of the mapping. ``version`` grows with each change. ``key``
+    is the one it was created with, empty if people made it. ``parent`` is the incident of a follow-up.
     """
 
     id: str
@@ -37,6 +38,7 @@ class PeerIncident:
     notes: Sequence[PeerNote] = ()
     key: str = ""
     url: str = ""
+    parent: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,11 @@ class Pulled:
 
 
 class Peer(Protocol):
-    """The far side of a sync. Methods raise the errors of ``core.errors``."""
+    """The far side of a sync: its incidents, or its follow-ups. Methods raise the errors of ``core.errors``.
+
+    What the far side does not take in this direction is Rejected with code ``not_taken``, after what it
+    does take was written.
+    """
 
     def pull(self, cursor: str, limit: int = 500) -> Pulled:
         """Events after ``cursor`` ("" = from the beginning), oldest first."""
@@ -71,8 +77,8 @@ class Peer(Protocol):
     def fetch(self, incident: str) -> PeerIncident | None:
         """The incident as it is now with its notes, or None if it is gone."""
 
-    def create(self, values: Mapping[str, str], *, key: str) -> PeerIncident:
-        """Declare an incident; with a known ``key``, the one that exists."""
+    def create(self, values: Mapping[str, str], *, key: str, parent: str = "") -> PeerIncident:
+        """Make one; with a known ``key``, the one that exists. ``parent`` is the incident of a follow-up."""
 
     def update(self, incident: str, values: Mapping[str, str], *, version: int) -> PeerIncident:
         """Change these values. Raises Stale when the incident is no longer at ``version``."""

@@ -45,7 +45,7 @@ class DeskPeer:
         found = self._desk.fetch(incident)
         return self._incident(*found) if found else None
 
-    def create(self, values: Mapping[str, str], *, key: str) -> PeerIncident:
+    def create(self, values: Mapping[str, str], *, key: str, parent: str = "") -> PeerIncident:  # noqa: ARG002
         """Declare an incident, or the one that was created with ``key``."""
         return self._incident(self._desk.declare(values, key=key, origin=SYNC), [])
 

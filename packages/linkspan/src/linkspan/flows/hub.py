@@ -42,6 +42,16 @@ class Runner(Protocol):
         """Look at this sync now instead of at its next poll."""
 
 
+class Background(Protocol):
+    """Work that goes on as long as the hub runs. What it needs after a crash lies in the store."""
+
+    def start(self) -> None:
+        """Begin on threads of its own; returns at once."""
+
+    def stop(self) -> None:
+        """End what is under way and return; safe to call twice."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hub:
     """One home's hub. ``status_of`` tells the state of one sync (see ``sync status``) by its name and
@@ -53,6 +63,7 @@ class Hub:
     desk: Desk
     status_of: Callable[[Database, str, float], Document]
     runner: Runner | None = None
+    background: tuple[Background, ...] = ()
     started_at: float = field(default_factory=clock.now)
 
     def start(self) -> None:
@@ -60,9 +71,13 @@ class Hub:
         if self.runner is not None:
             self.desk.on_change(self._wake)
             self.runner.start()
+        for part in self.background:
+            part.start()
 
     def stop(self) -> None:
-        """Stop the syncs."""
+        """Stop the syncs and what else goes on."""
+        for part in self.background:
+            part.stop()
         if self.runner is not None:
             self.runner.stop()
 

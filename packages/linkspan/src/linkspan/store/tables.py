@@ -29,6 +29,7 @@ link = sa.Table(
     sa.Column("number", sa.Text, nullable=False, server_default=""),
     sa.Column("peer_id", sa.Text),
     sa.Column("peer_reference", sa.Text, nullable=False, server_default=""),
+    sa.Column("parent_id", Sequence, comment="the incident's link, for a follow-up"),
     sa.Column("base", sa.JSON, comment="what both sides last agreed on"),
     sa.Column("mod_count", sa.Integer, nullable=False, server_default="-1"),
     sa.Column("peer_version", sa.Integer, nullable=False, server_default="-1"),
@@ -40,6 +41,7 @@ link = sa.Table(
     sa.UniqueConstraint("sync", "sys_id"),
     sa.UniqueConstraint("sync", "peer_id"),
     sa.Index(None, "synced_at"),
+    sa.Index(None, "parent_id"),
     sqlite_autoincrement=True,
 )
 
@@ -260,4 +262,101 @@ desk_reply = sa.Table(
     sa.Column("key", sa.Text, primary_key=True, comment="idempotency key of an edit"),
     sa.Column("incident_id", sa.Text, nullable=False),
     sa.Column("at", sa.Float, nullable=False),
+)
+
+desk_follow_up = sa.Table(
+    "desk_follow_up",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False, unique=True),
+    sa.Column("incident_id", sa.Text, sa.ForeignKey("desk_incident.id"), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False, server_default=""),
+    sa.Column("status", sa.Text, nullable=False, comment="outstanding, completed or not_doing"),
+    sa.Column("priority", sa.Text, nullable=False, comment="urgent, high, medium or low"),
+    sa.Column("assignee", sa.Text, nullable=False, server_default="", comment="an e-mail address"),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("key", sa.Text, unique=True, comment="idempotency key of its creation"),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("updated_at", sa.Float, nullable=False),
+    sa.Index(None, "incident_id"),
+)
+
+desk_follow_up_event = sa.Table(
+    "desk_follow_up_event",
+    metadata,
+    sa.Column("seq", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("follow_up_id", sa.Text, sa.ForeignKey("desk_follow_up.id"), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("key", sa.Text, nullable=False, server_default="", comment="the follow-up's creation key"),
+    sa.Column("origin", sa.Text, nullable=False, comment="person or sync"),
+    sa.Column("at", sa.Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+delivery = sa.Table(
+    "delivery",
+    metadata,
+    sa.Column("endpoint", sa.Text, primary_key=True, comment="hooks/NAME, satellites/NAME"),
+    sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.Text, nullable=False, comment="of the body"),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Index(None, "at"),
+)
+
+hook = sa.Table(
+    "hook",
+    metadata,
+    sa.Column("seq", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("sync", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False, comment="incident or follow_up"),
+    sa.Column("subject", sa.Text, nullable=False, comment="the far side's id of what changed"),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Index(None, "sync", "kind", "seq"),
+    sqlite_autoincrement=True,
+)
+
+finding = sa.Table(
+    "finding",
+    metadata,
+    sa.Column("id", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("product", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("resource", sa.Text, nullable=False, server_default=""),
+    sa.Column("state", sa.Text, nullable=False, comment="open, resolved or suppressed, as the source says"),
+    sa.Column("document", sa.JSON, nullable=False, comment="the newest sighting, normalised"),
+    sa.Column("sightings", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("first_seen_at", sa.Float, nullable=False),
+    sa.Column("last_seen_at", sa.Float, nullable=False),
+    sa.Column("noted_at", sa.Float, comment="when a re-sighting was last written on the record"),
+    sa.Column("table_name", sa.Text, nullable=False, server_default=""),
+    sa.Column("sys_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("number", sa.Text, nullable=False, server_default=""),
+    sa.Column("written", sa.JSON, comment="the fields as last written on the record"),
+    sa.UniqueConstraint("source", "fingerprint"),
+    sa.Index(None, "last_seen_at"),
+)
+
+sighting = sa.Table(
+    "sighting",
+    metadata,
+    sa.Column("seq", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("batch", sa.Text, nullable=False, comment="the delivery or file it came with"),
+    sa.Column("place", sa.Text, nullable=False, comment="where in that batch"),
+    sa.Column("fingerprint", sa.Text, nullable=False, server_default="", comment="empty when unreadable"),
+    sa.Column("payload", sa.JSON, comment="normalised, or the text as it came"),
+    sa.Column("received_at", sa.Float, nullable=False),
+    sa.Column("fate", sa.Text, comment="null while pending; queued waits for the budget"),
+    sa.Column("fated_at", sa.Float),
+    sa.Column("reason", sa.JSON, comment="code, cause and fix of what was not served"),
+    sa.Column("not_before", sa.Float, nullable=False, server_default="0"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.UniqueConstraint("source", "batch", "place"),
+    sa.Index(None, "source", "fate", "seq"),
+    sqlite_autoincrement=True,
 )
