@@ -141,7 +141,7 @@ def _targets(
 
 def _order(wiring: Wiring, account: AccountConfig, instance: str, fleet: tuple[Member, ...] = ()) -> Order:
     return Order(
-        intent=replace(intent(wiring, account), fleet=fleet),
+        intent=replace(intent(wiring, account), fleet=fleet, instance=instance),
         credentials=wiring.credentials(account.name, instance),
         peers={name: wiring.credentials(account.name, name) for name in account.instances},
     )

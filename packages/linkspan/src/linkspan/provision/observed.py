@@ -11,6 +11,8 @@ from linkspan.provision.kinds import BY_NAME, Kind
 from linkspan.provision.kinds.base import text
 from linkspan.provision.values import Choice, Ref, Value, Wanted
 
+_NAMED = ("group", "role", "custom_role")
+
 
 class Reader:
     """Finds wanted records on one instance and remembers the sys_ids it met."""
@@ -43,7 +45,7 @@ class Reader:
     def find_refs(self, wanted: Wanted) -> None:
         """Look for the records that the natural key refers to, groups and roles by their name."""
         for value in wanted.match.values():
-            if isinstance(value, Ref) and value.kind in ("group", "role") and value.id not in self.known:
+            if isinstance(value, Ref) and value.kind in _NAMED and value.id not in self.known:
                 self.find(Wanted(kind=value.kind, key=value.key, match={"name": value.key}, because=""))
 
     def cells(self, kind: Kind, values: Mapping[str, Value]) -> dict[str, str] | None:

@@ -103,20 +103,21 @@ class _Account:
         by_hand = wanted.blocked or self._unlabelled(kind, wanted)
         if by_hand:
             return self._manual(wanted, by_hand)
+        if kind.given:
+            step = kind.by_hand(self._reader, wanted)
+            return self._missing(wanted, step) if step else None
         row = self._reader.find(wanted)
         if row is None:
-            return self._missing(kind, wanted) if kind.given else self._create(kind, wanted)
-        if kind.given:
-            return None
+            return self._create(kind, wanted)
         self._client_id = row.get("client_id", self._client_id)
         ours = kind.shared or is_ours(self._marks, wanted, row, self._intent.account, self._intent.mark)
         if not ours:
             self.brakes.append(_foreign(self._instance, wanted))
         return self._update(kind, wanted, row, ours=ours)
 
-    def _missing(self, kind: Kind, wanted: Wanted) -> Change:
+    def _missing(self, wanted: Wanted, step: str) -> Change:
         self._absent.add(wanted.id)
-        return self._manual(wanted, kind.missing(wanted))
+        return self._manual(wanted, step)
 
     def _manual(self, wanted: Wanted, artefact: str) -> Change:
         return Change(
@@ -307,7 +308,7 @@ class _Account:
             if mark.account == self._intent.account
             and f"{mark.kind}/{mark.key}" not in settled
             and mark.kind in BY_NAME
-            and BY_NAME[mark.kind].retires != "leave"
+            and BY_NAME[mark.kind].retires in ("delete", "deactivate")
             and mark.sys_id
         ]
         order = list(BY_NAME)

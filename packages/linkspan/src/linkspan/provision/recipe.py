@@ -4,7 +4,8 @@ A recipe is a YAML file::
 
     recipe: NAME
     says: …
-    application: {name, scope, table, because, install}   # a Store app; it is there if its table is
+    application: {name, scope, table, because, install}   # a Store app; it is there if its table is,
+                                                      # or, without `table`, if the roles of its scope are
     registers: {because}                              # every instance knows every other of the account's
     instead: [{guide, here}]                          # what a guide asks for, and what is done here
     uses: [incident]                                  # tables preflight tries; without the key, incident
@@ -13,7 +14,9 @@ A recipe is a YAML file::
         says: …
         user: {identity_type: human | machine, web_service_access_only: true | false, because}
         groups: [{name, because, grants: [{role, because}]}]
-        grants: [{role, because, on: user}]           # without `on`, through a group of the account's own
+        grants: [{role, because, on: user, made: true}]  # without `on`, through a group of the account's
+                                                      # own; `made`: a role that linkspan makes
+        acls: [{role, table, operation, because}]     # plus `field` and `condition` where they are needed
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ from linkspan.core.errors import ConfigError
 
 IDENTITY_TYPES = ("human", "machine")
 _TOP = {"recipe", "says", "application", "registers", "instead", "uses", "profiles"}
-_PROFILE = {"says", "user", "groups", "grants"}
+_PROFILE = {"says", "user", "groups", "grants", "acls"}
+OPERATIONS = ("create", "read", "write", "delete")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +40,34 @@ class Grant:
     """One role and why the account needs it.
 
     ``group`` names the group that carries it, empty for the account's own; ``direct`` means that it is
-    granted to the user itself.
+    granted to the user itself; ``made`` that the role is ours to make.
     """
 
     role: str
     because: str
     group: str = ""
     direct: bool = False
+    made: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acl:
+    """An access control that lets ``role`` do ``operation`` on the records of ``table``.
+
+    ``field`` narrows it to one field, ``condition`` (an encoded query) to some records; most have neither.
+    """
+
+    role: str
+    table: str
+    operation: str
+    because: str
+    field: str = ""
+    condition: str = ""
+
+    @property
+    def name(self) -> str:
+        """The access control's name on the instance: the table, or the table's field."""
+        return f"{self.table}.{self.field}" if self.field else self.table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +89,16 @@ class UserFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class StoreApp:
-    """An application a recipe builds on: there if its ``table`` is, else to be had as ``install`` says."""
+    """An application a recipe builds on: there if its ``table`` is, else to be had as ``install`` says.
+
+    Without a ``table`` the roles of its ``scope`` stand for it.
+    """
 
     name: str
     scope: str
-    table: str
     because: str
     install: str
+    table: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +121,7 @@ class Profile:
     grants: tuple[Grant, ...]
     user: UserFlags = UserFlags()
     groups: tuple[NamedGroup, ...] = ()
+    acls: tuple[Acl, ...] = ()
     left_groups: tuple[str, ...] = ()
     left_roles: tuple[str, ...] = ()
 
@@ -105,6 +134,10 @@ class Profile:
     def direct_grants(self) -> tuple[Grant, ...]:
         """Those the user holds itself."""
         return tuple(one for one in self.grants if one.direct)
+
+    def makes(self, role: str) -> bool:
+        """Whether a role of this name is ours to make."""
+        return any(one.made for one in self.grants if one.role == role)
 
     @property
     def has_own_group(self) -> bool:
@@ -193,11 +226,16 @@ def _recipe(document: Any) -> Recipe:
         name=str(document["recipe"]),
         says=_said(document),
         profiles={name: _with_left(one, profiles) for name, one in profiles.items()},
-        application=StoreApp(**_words(app, "name", "scope", "table", "because", "install")) if app else None,
+        application=_app(app) if app else None,
         registers=_words(registers, "because")["because"] if registers else "",
         instead=tuple(Instead(**_words(one, "guide", "here")) for one in document.get("instead", ())),
         uses=tuple(str(table) for table in document.get("uses", ("incident",))),
     )
+
+
+def _app(written: Any) -> StoreApp:
+    table = ("table",) if "table" in written else ()
+    return StoreApp(**_words(written, "name", "scope", "because", "install", *table))
 
 
 def _profile(name: str, body: Any) -> Profile:
@@ -212,6 +250,7 @@ def _profile(name: str, body: Any) -> Profile:
         grants=(*carried, *(_grant(one) for one in body.get("grants", ()))),
         user=_user(body["user"]) if "user" in body else UserFlags(),
         groups=tuple(NamedGroup(name=str(one["name"]), because=_because(one)) for one in groups),
+        acls=tuple(_acl(one) for one in body.get("acls", ())),
     )
 
 
@@ -221,10 +260,21 @@ def _group_grants(group: Any) -> list[Grant]:
 
 
 def _grant(written: Any) -> Grant:
-    _only(written, {"role", "because", "on"})
+    _only(written, {"role", "because", "on", "made"})
     if written.get("on", "user") != "user":
         raise ValueError(f"on: {written['on']}; only `on: user` is known")
-    return Grant(role=str(written["role"]), because=_because(written), direct="on" in written)
+    made = written.get("made", False)
+    if not isinstance(made, bool):
+        raise TypeError("made is true or false")
+    return Grant(role=str(written["role"]), because=_because(written), direct="on" in written, made=made)
+
+
+def _acl(written: Any) -> Acl:
+    extras = [name for name in ("field", "condition") if name in written]
+    said = _words(written, "role", "table", "operation", "because", *extras)
+    if said["operation"] not in OPERATIONS:
+        raise ValueError(f"operation: {said['operation']}; use one of {', '.join(OPERATIONS)}")
+    return Acl(**said)
 
 
 def _user(written: Any) -> UserFlags:

@@ -1,7 +1,9 @@
 """The kinds of record that provisioning knows, in the order in which they are made."""
 
+from linkspan.provision.kinds.acl import Acl
 from linkspan.provision.kinds.auth_profile import AuthProfile
 from linkspan.provision.kinds.base import Intent, Kind, Member
+from linkspan.provision.kinds.custom_role import CustomRole
 from linkspan.provision.kinds.group import Group
 from linkspan.provision.kinds.group_role import GroupRole
 from linkspan.provision.kinds.instance_registration import InstanceRegistration
@@ -18,6 +20,8 @@ KINDS: tuple[Kind, ...] = (
     Property(),
     StoreApp(),
     Role(),
+    CustomRole(),
+    Acl(),
     Owner(),
     Group(),
     GroupRole(),

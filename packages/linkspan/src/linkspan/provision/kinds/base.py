@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from linkspan.connection import Connection
 from linkspan.provision.credentials import Credentials
 from linkspan.provision.recipe import Profile, StoreApp
 from linkspan.provision.values import Choice, Ref, Value, Wanted
 
-Retire = Literal["delete", "deactivate", "leave"]
+if TYPE_CHECKING:
+    from linkspan.provision.observed import Reader
+
+# leave: never ours to take away; keep: ours, and not taken away either
+Retire = Literal["delete", "deactivate", "leave", "keep"]
 _TRUE = frozenset({"true", "1", "yes"})
 
 
@@ -31,6 +35,7 @@ class Member:
 class Intent:
     """What a person asked for: one account, as it should be on one instance.
 
+    ``instance`` is its name in the configuration.
     ``fleet`` are the instances to be registered, and ``registers`` is why; empty for most recipes.
     ``uses`` are the tables whose records it works on.
     """
@@ -44,6 +49,7 @@ class Intent:
     registers: str = ""
     fleet: tuple[Member, ...] = ()
     uses: tuple[str, ...] = ()
+    instance: str = ""
 
     @property
     def group(self) -> str:
@@ -61,10 +67,15 @@ class Intent:
         """The name of the account's OAuth application."""
         return f"linkspan.{self.account}"
 
+    def role(self, name: str) -> Ref:
+        """A role by name, be it given or made here."""
+        return Ref("custom_role" if self.profile.makes(name) else "role", name)
+
     @property
     def needs_app(self) -> tuple[str, ...]:
-        """The id of the Store app it builds on, as something that comes before."""
-        return (Ref("store_app", self.store_app.name).id,) if self.store_app else ()
+        """The id of the Store app it builds on, as something that comes before; none without a table."""
+        app = self.store_app
+        return (Ref("store_app", app.name).id,) if app is not None and app.table else ()
 
     def auth_profile(self, target: str) -> str:
         """The name of the basic auth profile with which an instance calls ``target``."""
@@ -142,6 +153,10 @@ class Kind:
         if field in self.booleans:
             return (wanted.strip().lower() in _TRUE) == (seen.strip().lower() in _TRUE)
         return wanted.strip() == seen.strip()
+
+    def by_hand(self, reader: Reader, wanted: Wanted) -> str:
+        """For a given record: what a person has to do about it; empty when it is as it should be."""
+        return "" if reader.find(wanted) is not None else self.missing(wanted)
 
     def missing(self, wanted: Wanted) -> str:
         """For a given record: what a person does when it is not there."""

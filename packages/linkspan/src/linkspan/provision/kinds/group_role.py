@@ -21,7 +21,7 @@ class GroupRole(Kind):
             if grant.direct:
                 continue
             name = grant.group or intent.group
-            group, role = Ref("group", name), Ref("role", grant.role)
+            group, role = Ref("group", name), intent.role(grant.role)
             yield Wanted(
                 kind=self.name,
                 key=f"{name}: {grant.role}",

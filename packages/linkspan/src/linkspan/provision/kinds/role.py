@@ -1,4 +1,4 @@
-"""Roles the recipe names. They come with the platform and its plugins and are never made here."""
+"""Roles the recipe names that come with the platform and its plugins and are never made here."""
 
 from __future__ import annotations
 
@@ -24,17 +24,20 @@ class Role(Kind):
 
     def want(self, intent: Intent) -> Iterable[Wanted]:
         app = intent.store_app
-        for role, because in {one.role: one.because for one in intent.profile.grants}.items():
-            from_app = app is not None and role.startswith(f"{app.scope}.")
+        for role, because in {one.role: one.because for one in intent.profile.grants if not one.made}.items():
+            bringer = app if app is not None and role.startswith(f"{app.scope}.") else None
             yield Wanted(
                 kind=self.name,
                 key=role,
                 match={"name": role},
                 because=because,
-                after=intent.needs_app if from_app else (),
+                after=intent.needs_app if bringer else (),
+                instructions=bringer.install if bringer else "",
             )
 
     def missing(self, wanted: Wanted) -> str:
+        if wanted.instructions:
+            return wanted.instructions
         source = _COMES_WITH.get(wanted.key)
         if source:
             return f"Activate {source} (System Definition > Plugins); it brings the role {wanted.key}."

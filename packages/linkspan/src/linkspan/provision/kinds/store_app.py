@@ -19,7 +19,7 @@ class StoreApp(Kind):
 
     def want(self, intent: Intent) -> Iterable[Wanted]:
         app = intent.store_app
-        if app is not None:
+        if app is not None and app.table:
             yield Wanted(
                 kind=self.name,
                 key=app.name,

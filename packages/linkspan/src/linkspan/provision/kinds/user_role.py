@@ -29,7 +29,7 @@ class UserRole(Kind):
 
     def _wanted(self, intent: Intent, role: str, because: str) -> Wanted:
         user = Ref("user", intent.user_name)
-        match: dict[str, Value] = {"user": user, "role": Ref("role", role), "inherited": "false"}
+        match: dict[str, Value] = {"user": user, "role": intent.role(role), "inherited": "false"}
         return Wanted(
             kind=self.name,
             key=f"{intent.user_name}: {role}",
