@@ -17,6 +17,7 @@ A recipe is a YAML file::
         grants: [{role, because, on: user, made: true}]  # without `on`, through a group of the account's
                                                       # own; `made`: a role that linkspan makes
         acls: [{role, table, operation, because}]     # plus `field` and `condition` where they are needed
+        scopes: [{name, because}]                     # auth scopes of the OAuth application, if there is one
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from linkspan.core.errors import ConfigError
 
 IDENTITY_TYPES = ("human", "machine")
 _TOP = {"recipe", "says", "application", "registers", "instead", "uses", "profiles"}
-_PROFILE = {"says", "user", "groups", "grants", "acls"}
+_PROFILE = {"says", "user", "groups", "grants", "acls", "scopes"}
 OPERATIONS = ("create", "read", "write", "delete")
 
 
@@ -68,6 +69,14 @@ class Acl:
     def name(self) -> str:
         """The access control's name on the instance: the table, or the table's field."""
         return f"{self.table}.{self.field}" if self.field else self.table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """An auth scope that the account's OAuth application is given, by its name on the instance."""
+
+    name: str
+    because: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +131,7 @@ class Profile:
     user: UserFlags = UserFlags()
     groups: tuple[NamedGroup, ...] = ()
     acls: tuple[Acl, ...] = ()
+    scopes: tuple[Scope, ...] = ()
     left_groups: tuple[str, ...] = ()
     left_roles: tuple[str, ...] = ()
 
@@ -251,6 +261,7 @@ def _profile(name: str, body: Any) -> Profile:
         user=_user(body["user"]) if "user" in body else UserFlags(),
         groups=tuple(NamedGroup(name=str(one["name"]), because=_because(one)) for one in groups),
         acls=tuple(_acl(one) for one in body.get("acls", ())),
+        scopes=tuple(Scope(**_words(one, "name", "because")) for one in body.get("scopes", ())),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from linkspan.core import query
@@ -19,6 +20,14 @@ _IMPORT = (
     "Retrieved Update Sets > Import Update Set from XML, preview, commit. Then plan again."
 )
 _TRUE = frozenset({"true", "1"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """``sys_id`` of the rule that serves, empty if none does; ``wrong`` tells of those that nearly do."""
+
+    sys_id: str = ""
+    wrong: tuple[str, ...] = ()
 
 
 class Acl(Kind):
@@ -52,15 +61,24 @@ class Acl(Kind):
 
     def by_hand(self, reader: Reader, wanted: Wanted) -> str:
         """Empty when a rule lets the role pass; else the command that builds it, after what is wrong."""
+        standing = self.standing(reader, wanted)
+        if standing.sys_id:
+            reader.known[wanted.id] = standing.sys_id
+            return ""
+        drift = "; ".join(standing.wrong)
+        found = f"There are rules of this name, and none serves: {drift}. " if drift else ""
+        return f"{found}{self.missing(wanted)}"
+
+    def standing(self, reader: Reader, wanted: Wanted) -> Standing:
+        """How the access control stands on the instance; its role has to be among the reader's known."""
         drifts = []
         for rule in _rules(reader, wanted):
+            sys_id = text(rule["sys_id"])
             wrong = _wrong(reader, wanted, rule)
             if not wrong:
-                reader.known[wanted.id] = text(rule["sys_id"])
-                return ""
-            drifts.append(f"{text(rule['sys_id'])} {wrong}")
-        found = f"There are rules of this name, and none serves: {'; '.join(drifts)}. " if drifts else ""
-        return f"{found}{self.missing(wanted)}"
+                return Standing(sys_id=sys_id)
+            drifts.append(f"{sys_id} {wrong}")
+        return Standing(wrong=tuple(drifts))
 
     def missing(self, wanted: Wanted) -> str:
         return f"Run `{wanted.instructions}`. {_IMPORT}"

@@ -24,7 +24,11 @@ class Role(Kind):
 
     def want(self, intent: Intent) -> Iterable[Wanted]:
         app = intent.store_app
-        for role, because in {one.role: one.because for one in intent.profile.grants if not one.made}.items():
+        profile = intent.profile
+        needing = [*profile.acls, *profile.grants]
+        for role, because in {
+            one.role: one.because for one in needing if not profile.makes(one.role)
+        }.items():
             bringer = app if app is not None and role.startswith(f"{app.scope}.") else None
             yield Wanted(
                 kind=self.name,
