@@ -14,6 +14,7 @@ import pytest
 
 from linkspan.config import InstanceConfig
 from linkspan.connection import (
+    ApiKey,
     Basic,
     Connection,
     OAuthClient,
@@ -557,9 +558,34 @@ def test_credentials_from_their_parts(
 
 
 def test_credentials_with_a_part_missing() -> None:
-    for scheme in ("basic", "oauth_client", "oauth_password", "api_key"):
+    for scheme in ("basic", "oauth_client", "oauth_password", "jwt_bearer"):
         with pytest.raises(ConfigError):
             credential(scheme, "x")
+    with pytest.raises(ConfigError, match="token"):
+        credential("api_key", "")
+
+
+def test_an_api_key_travels_in_its_header_and_nowhere_else(script: Script) -> None:
+    with connect(
+        InstanceConfig(name="dev", url=script.url), credential("api_key", "now_1-a_B"), read_only=True
+    ) as line:
+        line.table.page("incident")
+    (seen,) = script.seen
+    assert seen.headers["x-sn-apikey"] == "now_1-a_B"
+    assert "authorization" not in seen.headers
+    assert "now_1-a_B" not in seen.path + str(seen.query)
+
+
+@pytest.mark.parametrize("token", [" now_1", "now_1\n", "now 1", "now_\u00e9", "now_1\u200b"])
+def test_an_api_key_that_was_badly_copied_is_not_sent(script: Script, token: str) -> None:
+    with (
+        connect(InstanceConfig(name="dev", url=script.url), ApiKey(token)) as line,
+        pytest.raises(NotAuthenticated) as caught,
+    ):
+        line.table.page("incident")
+    assert caught.value.code == "api_key_spaces"
+    assert token.strip() not in str(caught.value)
+    assert script.seen == []
 
 
 def test_whoami(line: Connection, script: Script) -> None:

@@ -60,5 +60,5 @@ def test_a_plain_text_secret_is_the_main_part():
 
 
 def test_a_scheme_that_is_not_built_is_refused():
-    with pytest.raises(ConfigError, match="api_key"):
-        require_scheme("api_key", where="linkspan.yaml:9")
+    with pytest.raises(ConfigError, match="jwt_bearer"):
+        require_scheme("jwt_bearer", where="linkspan.yaml:9")

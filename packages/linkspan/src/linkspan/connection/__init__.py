@@ -1,11 +1,20 @@
 """One authenticated, polite line to one instance: verbs, no policy."""
 
 from linkspan.connection.apis.table import Page, TableApi
-from linkspan.connection.auth import Basic, Credential, OAuthClient, OAuthPassword, credential
+from linkspan.connection.auth import (
+    ApiKey,
+    Basic,
+    Credential,
+    OAuthClient,
+    OAuthPassword,
+    credential,
+    of_parts,
+)
 from linkspan.connection.line import Connection, connect
 from linkspan.connection.reply import Reply
 
 __all__ = [
+    "ApiKey",
     "Basic",
     "Connection",
     "Credential",
@@ -16,4 +25,5 @@ __all__ = [
     "TableApi",
     "connect",
     "credential",
+    "of_parts",
 ]

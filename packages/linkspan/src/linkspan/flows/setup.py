@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from linkspan.config.values import AccountConfig
-from linkspan.connection import connect, credential
+from linkspan.connection import connect, of_parts
 from linkspan.core.errors import ConfigError, LinkspanError, NotAuthorized, NotFound, Rejected, Stale
 from linkspan.flows.wiring import Wiring
 from linkspan.provision import recipe
@@ -18,6 +18,7 @@ from linkspan.provision.apply import Applied, Desk, apply_instance
 from linkspan.provision.credentials import Credentials
 from linkspan.provision.fleet import Fleet
 from linkspan.provision.kinds import Intent, Member
+from linkspan.provision.kinds.api_key import number
 from linkspan.provision.plan import Order, plan_instance
 from linkspan.provision.values import Change, InstancePlan, Plan, checksum
 from linkspan.store.ledger import Ledger
@@ -141,10 +142,20 @@ def _targets(
 
 def _order(wiring: Wiring, account: AccountConfig, instance: str, fleet: tuple[Member, ...] = ()) -> Order:
     return Order(
-        intent=replace(intent(wiring, account), fleet=fleet, instance=instance),
+        intent=replace(intent_on(wiring, account, instance), fleet=fleet),
         credentials=wiring.credentials(account.name, instance),
         peers={name: wiring.credentials(account.name, name) for name in account.instances},
     )
+
+
+def intent_on(wiring: Wiring, account: AccountConfig, instance: str) -> Intent:
+    """The same, on one instance, with the API keys that the account is known to have there."""
+    meant = intent(wiring, account)
+    if meant.uses_key:
+        owned = OwnedRecords(wiring.database).find(instance, account.name)
+        keys = sorted((one.key for one in owned if one.kind == "api_key"), key=number)
+        meant = replace(meant, api_keys=tuple(keys))
+    return replace(meant, instance=instance)
 
 
 def intent(wiring: Wiring, account: AccountConfig) -> Intent:
@@ -180,18 +191,8 @@ def _braked(plan: InstancePlan, accept: Collection[str]) -> LinkspanError | None
 
 def _login(wiring: Wiring, instance: str, intent: Intent, credentials: Credentials) -> str:
     """Sign in as the account in a session of its own; the user name it turns out to be."""
-    parts = credentials.parts()
-    with connect(
-        wiring.instance(instance),
-        credential(
-            credentials.scheme,
-            parts["client_secret"] if credentials.scheme == "oauth_client" else parts["password"],
-            user=intent.user_name,
-            client_id=parts.get("client_id", ""),
-            client_secret=parts.get("client_secret", ""),
-        ),
-        read_only=True,
-    ) as line:
+    signing = of_parts(credentials.scheme, {"user": intent.user_name, **credentials.parts()})
+    with connect(wiring.instance(instance), signing, read_only=True) as line:
         try:
             return str(line.whoami().get("user_name") or "")
         except (NotFound, NotAuthorized):

@@ -17,7 +17,7 @@ from linkspan.config.home import home as default_home
 from linkspan.config.home import private
 from linkspan.config.secrets import resolve
 from linkspan.config.values import AccountConfig, InstanceConfig
-from linkspan.connection import Connection, Credential, connect, credential
+from linkspan.connection import Connection, Credential, connect, credential, of_parts
 from linkspan.core.check import Check
 from linkspan.core.errors import ConfigError
 from linkspan.core.secret import Secret
@@ -103,15 +103,7 @@ class Wiring:
         """What the account signs in with. Raises SecretUnavailable when apply has not made it yet."""
         wanted = self.account(account)
         parts = self.credentials(account, instance).proven_parts()
-        secret = parts["client_secret"] if wanted.scheme == "oauth_client" else parts["password"]
-        return credential(
-            wanted.scheme,
-            secret,
-            user=wanted.user_name,
-            client_id=parts.get("client_id", ""),
-            client_secret=parts.get("client_secret", ""),
-            where=wanted.where,
-        )
+        return of_parts(wanted.scheme, {"user": wanted.user_name, **parts}, where=wanted.where)
 
     def connection(self, account: str, instance: str, *, read_only: bool = False) -> Connection:
         """A new connection as an account; it lives until the wiring is closed."""

@@ -7,13 +7,14 @@ it is sent, and every create looks first; the next plan goes on from what it fin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from linkspan.connection import Connection
 from linkspan.core.errors import Ambiguous, LinkspanError, NotAuthenticated, Rejected, Stale
 from linkspan.provision.credentials import Credentials
 from linkspan.provision.kinds import BY_NAME, CREDENTIAL, Intent, Kind
+from linkspan.provision.kinds.api_key import reveal_step
 from linkspan.provision.kinds.base import text
 from linkspan.provision.kinds.oauth_application import client_id, set_client_secret
 from linkspan.provision.kinds.user import set_password
@@ -101,6 +102,7 @@ class _Work:
         self._desk = desk
         self._reader = Reader(desk.line)
         self._reader.known.update(plan.known)
+        self._stuck: set[str] = set()  # records that a person has to finish, and what waits for them
         self._sent: set[str] = set()  # accounts whose secret went out with a create of this run
         self.applied = Applied(instance=plan.instance)
 
@@ -116,6 +118,9 @@ class _Work:
         if change.action == "manual":
             self.applied.manual.append(change)
             return
+        if self._stuck.intersection(change.after):
+            self._stuck.add(change.id)
+            return  # told once, by the record that a person has to finish first
         self._desk.announce(self._instance, change)
         sys_id = self._do(change)
         self.applied.done.append(change)
@@ -123,8 +128,11 @@ class _Work:
         self._desk.ledger.append(self._desk.actor, change.action, f"{self._instance}/{change.id}", detail)
 
     def prove(self, order: Order) -> None:
-        """Sign in as the account, in a new session, as its user would."""
+        """Sign in as the account, in a new session, as its user would; not before a given secret is there."""
         intent = order.intent
+        waits = any(one.kind == CREDENTIAL and one.account == intent.account for one in self.applied.manual)
+        if order.credentials.is_given and (waits or order.credentials.state == "absent"):
+            return
         if intent.account not in self.applied.logins:
             self.applied.logins[intent.account] = self._login(order)
 
@@ -177,20 +185,23 @@ class _Work:
 
     def _update(self, kind: Kind, change: Change, wanted: Wanted) -> str:
         values = self._values(kind, wanted.fields, change)
+        sys_id = change.sys_id or self._reader.known[f"{kind.completes}/{change.key}"]
         if not kind.shared:
-            self._mark(kind, change, change.sys_id, values)
+            self._mark(kind, change, sys_id, values)
         if values:
-            row = kind.update(self._desk.line, change.sys_id, values)
+            row = kind.update(self._desk.line, sys_id, values)
             self._check_kept(kind, change, values, row)
         if wanted.secret_of:
             credentials = self._orders[change.account].secret(wanted)
-            kind.send_secret(self._desk.line, change.sys_id, credentials)
-            self._mark(kind, change, change.sys_id, values, secret=credentials.fingerprint)
-        return change.sys_id
+            kind.send_secret(self._desk.line, sys_id, credentials)
+            self._mark(kind, change, sys_id, values, secret=credentials.fingerprint)
+        return sys_id
 
     def _credential(self, order: Order) -> str:
         """Prove the credential; send it first where that has not happened."""
         intent, credentials = order.intent, order.credentials
+        if credentials.is_given:
+            return self._given_credential(order)
         before = credentials.state
         credentials.prepare()
         user = self._reader.known[f"user/{intent.user_name}"]
@@ -207,6 +218,23 @@ class _Work:
         self.applied.logins[intent.account] = self._login(order)
         credentials.confirm()
         return user
+
+    def _given_credential(self, order: Order) -> str:
+        """Prove what a person gave; a key that proves it is marked by it before it counts as confirmed."""
+        name = order.intent.key_names[-1]
+        sys_id = self._reader.known[f"api_key/{name}"]
+        try:
+            self.applied.logins[order.intent.account] = self._login(order)
+        except NotAuthenticated as error:
+            error.fix = f"`linkspan preflight {order.intent.account}` names the cause; or: " + reveal_step(
+                order.intent, name
+            )
+            raise
+        self._desk.marks.mark(
+            self._instance, order.intent.account, "api_key", name, sys_id, order.credentials.fingerprint
+        )
+        order.credentials.confirm()
+        return sys_id
 
     def _accepted(self, order: Order) -> bool:
         try:
@@ -246,7 +274,16 @@ class _Work:
             return
         account = holder(wanted, change.account)
         stands_for = secret if wanted.secret_of else fingerprint(values)
+        if kind.proven:
+            stands_for = self._proof(change.kind, change.key, sys_id)
         self._desk.marks.mark(self._instance, account, change.kind, change.key, sys_id, stands_for)
+
+    def _proof(self, kind: str, key: str, sys_id: str) -> str:
+        """What a login proved of this very record before."""
+        for mark in self._desk.marks.find(self._instance):
+            if (mark.kind, mark.key, mark.sys_id) == (kind, key, sys_id):
+                return mark.fingerprint
+        return ""
 
     def _check_kept(
         self, kind: Kind, change: Change, values: Mapping[str, str], row: Mapping[str, Any]
@@ -257,6 +294,11 @@ class _Work:
             for name, value in values.items()
             if name in row and not kind.same(name, value, text(row[name]))
         )
+        if lost and kind.stubborn.issuperset(lost) and change.wanted is not None:
+            self._stuck.add(change.id)
+            step = kind.stubborn_step(change.wanted)
+            self.applied.manual.append(replace(change, action="manual", fields={}, artefact=step))
+            return
         if lost:
             raise Rejected(
                 f"{change.kind} {change.key}: the instance did not keep {', '.join(lost)}",

@@ -1,7 +1,8 @@
 """The credential of one account on one instance: made here, stored before it is sent, proven by a login.
 
 Every instance has a secret of its own, named ``INSTANCE/ACCOUNT/SCHEME`` in the secret store. For
-basic it is the password; for OAuth a JSON object of the parts that the scheme needs.
+basic it is the password, for an API key its token; for OAuth a JSON object of the parts that the scheme
+needs.
 """
 
 from __future__ import annotations
@@ -10,23 +11,36 @@ import hashlib
 import json
 import secrets as randomness
 import string
+from dataclasses import dataclass
 from typing import Protocol
 
 from linkspan.core.errors import ConfigError, SecretUnavailable
 
-SCHEMES = ("basic", "oauth_password", "oauth_client")
-PASSWORD_SCHEMES = ("basic", "oauth_password")
-OAUTH_SCHEMES = ("oauth_password", "oauth_client")
-_PARTS = {
-    "basic": ("password",),
-    "oauth_password": ("password", "client_id", "client_secret"),
-    "oauth_client": ("client_id", "client_secret"),
+
+@dataclass(frozen=True)
+class _Scheme:
+    """The parts of a credential, those made here, and the one that plain text stands for.
+
+    A part that is neither made here nor told by the instance is ``given`` by a person.
+    """
+
+    parts: tuple[str, ...]
+    made: tuple[str, ...]
+    main: str
+    given: bool = False
+
+
+_SCHEMES = {
+    "basic": _Scheme(("password",), ("password",), "password"),
+    "api_key": _Scheme(("token",), (), "token", given=True),
+    "oauth_password": _Scheme(
+        ("password", "client_id", "client_secret"), ("password", "client_secret"), "password"
+    ),
+    "oauth_client": _Scheme(("client_id", "client_secret"), ("client_secret",), "client_secret"),
 }
-_MADE = {
-    "basic": ("password",),
-    "oauth_password": ("password", "client_secret"),
-    "oauth_client": ("client_secret",),
-}
+SCHEMES = tuple(_SCHEMES)
+PASSWORD_SCHEMES = tuple(name for name, one in _SCHEMES.items() if "password" in one.parts)
+OAUTH_SCHEMES = tuple(name for name, one in _SCHEMES.items() if "client_id" in one.parts)
 _LENGTH = 32
 _ALPHABET = string.ascii_letters + string.digits + "-_."
 
@@ -91,7 +105,7 @@ class Credentials:
         parts = self._parts()
         if not parts:
             return "absent"
-        complete = all(parts.get(name) for name in _PARTS[self.scheme])
+        complete = all(parts.get(name) for name in _SCHEMES[self.scheme].parts)
         return "confirmed" if complete and not self._store.is_pending(self.name) else "pending"
 
     @property
@@ -104,10 +118,15 @@ class Credentials:
         """Whether an OAuth application is needed."""
         return self.scheme in OAUTH_SCHEMES
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the instance makes the secret and only a person can read it there."""
+        return _SCHEMES[self.scheme].given
+
     def prepare(self) -> None:
         """Make what is missing and store it as pending. What exists stays."""
         parts = self._parts()
-        made = {name: generate() for name in _MADE[self.scheme] if not parts.get(name)}
+        made = {name: generate() for name in _SCHEMES[self.scheme].made if not parts.get(name)}
         if made:
             self._keep({**parts, **made})
 
@@ -118,14 +137,15 @@ class Credentials:
 
     @property
     def fingerprint(self) -> str:
-        """Stands for the password without giving it away; empty when there is none.
+        """Stands for the password or the token without giving it away; empty when there is none.
 
         Slow to compute on purpose: a password that a person chose could be guessed from a fast one.
         """
-        password = self._parts().get("password", "")
-        if not password:
+        parts = self._parts()
+        secret = parts.get("password") or parts.get("token") or ""
+        if not secret:
             return ""
-        return hashlib.scrypt(password.encode(), salt=self.name.encode(), n=4096, r=8, p=1, dklen=12).hex()
+        return hashlib.scrypt(secret.encode(), salt=self.name.encode(), n=4096, r=8, p=1, dklen=12).hex()
 
     def client_secret(self) -> str:
         """The secret of the OAuth application; made and stored as pending if there is none."""
@@ -160,11 +180,13 @@ class Credentials:
             self._store.confirm(self.name)
 
     def _complete(self, parts: dict[str, str]) -> dict[str, str]:
-        missing = [name for name in _PARTS[self.scheme] if not parts.get(name)]
+        missing = [name for name in _SCHEMES[self.scheme].parts if not parts.get(name)]
         if missing:
             raise SecretUnavailable(
                 f"store:{self.name} holds no {missing[0].replace('_', ' ')}",
-                fix="run `linkspan apply`; it makes the credential",
+                fix="run `linkspan apply`; it says how to get it"
+                if self.is_given
+                else "run `linkspan apply`; it makes the credential",
                 where=f"store:{self.name}",
             )
         return parts
@@ -173,15 +195,17 @@ class Credentials:
         return read_parts(self.scheme, self._store.newest(self.name) or "")
 
     def _keep(self, parts: dict[str, str]) -> None:
-        text = parts["password"] if self.scheme == "basic" else json.dumps(parts, sort_keys=True)
+        (main, *others) = _SCHEMES[self.scheme].parts
+        text = json.dumps(parts, sort_keys=True) if others else parts[main]
         self._store.put(self.name, text, pending=True)
 
 
 def read_parts(scheme: str, text: str) -> dict[str, str]:
-    """The parts in a stored secret. Plain text is the password, for oauth_client the client secret."""
+    """The parts in a stored secret. Plain text is the password, the token, or the client secret."""
     if not text:
         return {}
-    if scheme != "basic" and text.startswith("{"):
+    known = _SCHEMES[scheme]
+    if len(known.parts) > 1 and text.startswith("{"):
         found = json.loads(text)
         return {str(name): str(value) for name, value in found.items()}
-    return {"client_secret" if scheme == "oauth_client" else "password": text}
+    return {known.main: text}

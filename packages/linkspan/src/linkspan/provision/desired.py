@@ -16,10 +16,16 @@ def credential_of(intent: Intent, instance: str) -> Wanted:
     holders = [f"user/{intent.user_name}"]
     if intent.uses_client:
         holders.append(f"oauth_application/{intent.application}")
+    because = "each instance has a secret of its own, stored before it is sent and proven by a login"
+    if intent.uses_key:
+        holders = [f"api_key/{intent.key_names[-1]}"]
+        because = (
+            "the instance makes the token and shows it to a person only; a login proves that it is the one"
+        )
     return Wanted(
         kind=CREDENTIAL,
         key=f"store:{instance}/{intent.account}/{intent.scheme}",
         match={},
-        because="each instance has a secret of its own, stored before it is sent and proven by a login",
+        because=because,
         after=tuple(holders),
     )

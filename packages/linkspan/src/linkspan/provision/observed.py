@@ -18,7 +18,7 @@ class Reader:
     """Finds wanted records on one instance and remembers the sys_ids it met."""
 
     def __init__(self, line: Connection) -> None:
-        self._line = line
+        self.line = line
         self._columns: dict[str, frozenset[str]] = {}
         self._labels: dict[str, dict[str, str]] = {}
         self._choices: dict[tuple[str, str], dict[str, str]] = {}
@@ -35,7 +35,7 @@ class Reader:
             return None
         encoded = query.all_of(*(query.term(name, "=", value) for name, value in match.items()))
         columns = {name: self._column(kind, name) for name in (*wanted.match, *wanted.fields, *kind.watched)}
-        row = self._line.table.first(kind.table, encoded, fields=("sys_id", *columns.values()))
+        row = self.line.table.first(kind.table, encoded, fields=("sys_id", *columns.values()))
         if row is None:
             return None
         found = {name: text(row[column]) for name, column in columns.items() if column in row}
@@ -83,7 +83,7 @@ class Reader:
 
     def rows(self, table: str, encoded: str, fields: tuple[str, ...]) -> list[dict[str, Any]]:
         """Rows of a small table, at most 1000."""
-        return self._line.table.page(table, query=encoded, fields=fields, limit=1000).rows
+        return self.line.table.page(table, query=encoded, fields=fields, limit=1000).rows
 
     def _columns_of(self, table: str) -> frozenset[str]:
         if table not in self._columns:

@@ -15,10 +15,11 @@ from linkspan.core.errors import LinkspanError
 from linkspan.provision.credentials import Credentials
 from linkspan.provision.desired import credential_of, desire
 from linkspan.provision.kinds import BY_NAME, CREDENTIAL, KINDS, Intent, Kind
+from linkspan.provision.kinds.api_key import reveal_step, rotation_step
 from linkspan.provision.kinds.base import in_words, text
 from linkspan.provision.observed import Reader
 from linkspan.provision.ownership import Mark, Marks, is_ours
-from linkspan.provision.values import Brake, Change, FieldChange, InstancePlan, Ref, Value, Wanted
+from linkspan.provision.values import Action, Brake, Change, FieldChange, InstancePlan, Ref, Value, Wanted
 
 SACRED_ROLES = frozenset({"admin", "security_admin"})
 MOST_DELETES = 0.3
@@ -85,7 +86,7 @@ class _Account:
         """Everything to be done for this account, in order."""
         wanted = desire(self._intent)
         changes = [change for one in wanted if (change := self._compare(one)) is not None]
-        changes += self._credential()
+        changes += self._given_credential(changes) if self._credentials.is_given else self._credential()
         changes += self._strangers(wanted)
         # What takes away comes last: a running integration keeps what it needs until the rest is proven.
         taken_back = self._taken_back()
@@ -108,7 +109,7 @@ class _Account:
             return self._missing(wanted, step) if step else None
         row = self._reader.find(wanted)
         if row is None:
-            return self._create(kind, wanted)
+            return self._complete(wanted) if kind.completes else self._create(kind, wanted)
         self._client_id = row.get("client_id", self._client_id)
         ours = kind.shared or is_ours(self._marks, wanted, row, self._intent.account, self._intent.mark)
         if not ours:
@@ -155,6 +156,22 @@ class _Account:
             wanted=kept,
         )
 
+    def _complete(self, wanted: Wanted) -> Change:
+        """Bring to its end what another kind is about to make."""
+        fields = {
+            name: FieldChange(before="", after=in_words(value)) for name, value in wanted.fields.items()
+        }
+        return Change(
+            account=self._intent.account,
+            action="update",
+            kind=wanted.kind,
+            key=wanted.key,
+            fields=fields,
+            because=wanted.because,
+            after=wanted.after,
+            wanted=wanted,
+        )
+
     def _update(self, kind: Kind, wanted: Wanted, row: Mapping[str, str], *, ours: bool) -> Change | None:
         kept = self._kept(wanted, {name for name in kind.optional if name not in row})
         differing: dict[str, Value] = {}
@@ -167,6 +184,8 @@ class _Account:
                 fields[name] = FieldChange(before=seen, after=in_words(value))
         if wanted.secret_of and not self._secret_sent(wanted):
             fields["password"] = FieldChange(before="another secret, or none", after=_secret_in_words(wanted))
+        if ours and fields and kind.stubborn.issuperset(fields):
+            return self._missing(wanted, kind.stubborn_step(wanted))
         if not ours and not fields:
             fields["adopted"] = FieldChange(before="false", after="true")
         if not fields:
@@ -222,19 +241,40 @@ class _Account:
             fields = {
                 "client_id": FieldChange(before=known, after=self._client_id or "given by the instance")
             }
+        return [self._prove("create" if state == "absent" else "update", fields)]
+
+    def _given_credential(self, changes: Sequence[Change]) -> list[Change]:
+        """The secret is made by the instance: a person reads it there, then it is proven by a login."""
+        keys = self._intent.key_names
+        holder = Ref("api_key", keys[-1])
+        if holder.id in self._absent:
+            return []  # told by what is missing
         wanted = credential_of(self._intent, self._instance)
-        return [
-            Change(
-                account=self._intent.account,
-                action="create" if state == "absent" else "update",
-                kind=CREDENTIAL,
-                key=wanted.key,
-                fields=fields,
-                because=wanted.because,
-                after=wanted.after,
-                wanted=wanted,
-            )
-        ]
+        if len(keys) > 1:
+            return [self._manual(wanted, rotation_step(self._intent))]
+        state = self._credentials.state
+        if any(one.id == holder.id and one.action == "create" for one in changes):
+            state = "absent"  # whatever is stored belongs to a key that is gone
+        if state == "pending":
+            return [self._prove("update", {"state": FieldChange(before=state, after="confirmed")})]
+        mark = self._marks.get((holder.kind, holder.key))
+        proven = mark is not None and mark.fingerprint == self._credentials.fingerprint
+        if state == "confirmed" and proven:
+            return []
+        return [self._manual(wanted, reveal_step(self._intent, holder.key))]
+
+    def _prove(self, action: Action, fields: Mapping[str, FieldChange]) -> Change:
+        wanted = credential_of(self._intent, self._instance)
+        return Change(
+            account=self._intent.account,
+            action=action,
+            kind=CREDENTIAL,
+            key=wanted.key,
+            fields=fields,
+            because=wanted.because,
+            after=wanted.after,
+            wanted=wanted,
+        )
 
     def _strangers(self, wanted: Sequence[Wanted]) -> list[Change]:
         """Roles that somebody else added to a group of the account: never removed silently, always told."""

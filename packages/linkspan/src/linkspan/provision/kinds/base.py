@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from linkspan.connection import Connection
-from linkspan.provision.credentials import Credentials
+from linkspan.provision.credentials import OAUTH_SCHEMES, PASSWORD_SCHEMES, Credentials
 from linkspan.provision.recipe import Profile, StoreApp
 from linkspan.provision.values import Choice, Ref, Value, Wanted
+from linkspan.schema.api_keys import PLUGIN
 
 if TYPE_CHECKING:
     from linkspan.provision.observed import Reader
@@ -35,7 +36,7 @@ class Member:
 class Intent:
     """What a person asked for: one account, as it should be on one instance.
 
-    ``instance`` is its name in the configuration.
+    ``instance`` is its name in the configuration. ``api_keys`` are names of keys it has there, oldest first.
     ``fleet`` are the instances to be registered, and ``registers`` is why; empty for most recipes.
     ``uses`` are the tables whose records it works on.
     """
@@ -50,6 +51,7 @@ class Intent:
     fleet: tuple[Member, ...] = ()
     uses: tuple[str, ...] = ()
     instance: str = ""
+    api_keys: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
@@ -77,6 +79,16 @@ class Intent:
         app = self.store_app
         return (Ref("store_app", app.name).id,) if app is not None and app.table else ()
 
+    @property
+    def needs_plugin(self) -> tuple[str, ...]:
+        """The id of the plugin of API keys, as something that comes before."""
+        return (Ref("plugin", PLUGIN).id,)
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The names of the account's API keys, oldest first; two while they are rotated."""
+        return self.api_keys or (f"linkspan.{self.account}",)
+
     def auth_profile(self, target: str) -> str:
         """The name of the basic auth profile with which an instance calls ``target``."""
         return f"linkspan.{self.account}.{target}"
@@ -89,12 +101,17 @@ class Intent:
     @property
     def uses_password(self) -> bool:
         """Whether the user record needs a password."""
-        return self.scheme in {"basic", "oauth_password"}
+        return self.scheme in PASSWORD_SCHEMES
 
     @property
     def uses_client(self) -> bool:
         """Whether an OAuth application is needed."""
-        return self.scheme in {"oauth_password", "oauth_client"}
+        return self.scheme in OAUTH_SCHEMES
+
+    @property
+    def uses_key(self) -> bool:
+        """Whether an API key is needed, and the policy that lets it in."""
+        return self.scheme == "api_key"
 
 
 class Kind:
@@ -104,6 +121,9 @@ class Kind:
     ``given``: the record is not ours to make; where it is missing a person has to act.
     ``optional``: fields that older releases do not have. ``watched``: fields the instance fills.
     ``labels``: fields are named by these labels, because the names of the columns are not public.
+    ``stubborn``: fields the instance may not take over REST; then a person sets them.
+    ``completes``: the kind that makes the records which this one only brings to their end.
+    ``proven``: the fingerprint of a record's mark stands for a secret that a login proved.
     """
 
     name = ""
@@ -112,6 +132,9 @@ class Kind:
     optional: frozenset[str] = frozenset()
     watched: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    stubborn: frozenset[str] = frozenset()
+    completes = ""
+    proven = False
     shared = False
     given = False
     retires: Retire = "delete"
@@ -157,6 +180,10 @@ class Kind:
     def by_hand(self, reader: Reader, wanted: Wanted) -> str:
         """For a given record: what a person has to do about it; empty when it is as it should be."""
         return "" if reader.find(wanted) is not None else self.missing(wanted)
+
+    def stubborn_step(self, wanted: Wanted) -> str:
+        """What a person does where the instance did not take a stubborn field."""
+        raise NotImplementedError
 
     def missing(self, wanted: Wanted) -> str:
         """For a given record: what a person does when it is not there."""

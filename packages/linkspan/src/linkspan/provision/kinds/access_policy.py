@@ -1,0 +1,91 @@
+"""The access policy of the Table API: made asleep, mapped to every method in use, and only then awake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from linkspan.provision.kinds.base import Intent, Kind
+from linkspan.provision.kinds.inbound_auth_profile import KEY_PROFILE, STANDARD_PROFILES
+from linkspan.provision.values import Choice, Ref, Wanted
+
+POLICY = "linkspan Table API"
+_EVERYTHING = ("apply_all_methods", "apply_all_resources", "apply_all_versions", "apply_all_tables")
+_ADVERTISE = "all_authn_scheme_authenticate_header"
+
+
+class AccessPolicy(Kind):
+    """``sys_api_access_policy``. A policy covers one version of its API unless all are named; and a client
+    that waits to be asked hears of one method only, unless all are advertised (ServiceNow docs: Create REST
+    API access policy). Its ``api`` is a choice that REST may ignore (measured on a developer instance)."""
+
+    name = "access_policy"
+    table = "sys_api_access_policy"
+    booleans = frozenset({*_EVERYTHING, _ADVERTISE})
+    stubborn = frozenset({"api"})
+
+    def want(self, intent: Intent) -> Iterable[Wanted]:
+        if intent.uses_key:
+            everything = dict.fromkeys((*_EVERYTHING, _ADVERTISE), "true")
+            yield Wanted(
+                kind=self.name,
+                key=POLICY,
+                match={"name": POLICY},
+                fields={"api": Choice("Table API"), **everything},
+                initial={"active": "false"},
+                because="API keys are accepted only where a policy of the API maps them",
+                after=intent.needs_plugin,
+                common=True,
+            )
+
+    def stubborn_step(self, wanted: Wanted) -> str:
+        return (
+            f"Open System Web Services > API Access Policies > REST API Access Policies > {wanted.key}, set "
+            "REST API to Table API and update: the instance does not take this choice over REST. Leave it "
+            "inactive, and plan again."
+        )
+
+
+class PolicyMapping(Kind):
+    """``sys_auth_profile_mapping``. With one mapping a policy refuses every method that has none."""
+
+    name = "policy_mapping"
+    table = "sys_auth_profile_mapping"
+
+    def want(self, intent: Intent) -> Iterable[Wanted]:
+        if not intent.uses_key:
+            return
+        policy = Ref("access_policy", POLICY)
+        profiles = [Ref("standard_auth_profile", name) for name in STANDARD_PROFILES]
+        for profile in (*profiles, Ref("inbound_auth_profile", KEY_PROFILE)):
+            yield Wanted(
+                kind=self.name,
+                key=f"{POLICY}: {profile.key}",
+                match={"api_access_policy": policy, "inbound_auth_profile": profile},
+                because="the account signs in with it"
+                if profile.key == KEY_PROFILE
+                else "without it the policy would refuse this method to everybody",
+                after=(policy.id, profile.id),
+                common=True,
+            )
+
+
+class PolicyActivation(Kind):
+    """The ``active`` of the policy, on its own: before every mapping is there it would shut others out."""
+
+    name = "policy_activation"
+    table = "sys_api_access_policy"
+    shared = True
+    retires = "leave"
+    completes = "access_policy"
+
+    def want(self, intent: Intent) -> Iterable[Wanted]:
+        if intent.uses_key:
+            names = (*STANDARD_PROFILES, KEY_PROFILE)
+            yield Wanted(
+                kind=self.name,
+                key=POLICY,
+                match={"name": POLICY},
+                fields={"active": "true"},
+                because="every method in use is mapped now",
+                after=tuple(Ref("policy_mapping", f"{POLICY}: {name}").id for name in names),
+            )
