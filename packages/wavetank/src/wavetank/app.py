@@ -18,7 +18,7 @@ from wavetank.front import Front
 from wavetank.ids import new_sys_id
 from wavetank.instance import Instance, seal_for
 from wavetank.releases import LATEST, release
-from wavetank.security import access, restriction
+from wavetank.security import access, plugins, restriction
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def _fresh_image(options: Options) -> bytes:
             database.insert("sys_properties", {"name": name, "value": value})
         else:
             database.update("sys_properties", row["sys_id"], {"value": value})
+    plugins.fit(database, options.release)
     image = database.image()
     database.close()
     return image

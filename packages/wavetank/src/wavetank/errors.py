@@ -15,13 +15,15 @@ from typing import Any
 class PlatformError(Exception):
     """An error answer: HTTP status and the two sentences of ServiceNow's error envelope.
 
-    `detail` may be None: the platform then sends JSON null. `headers` are added to the answer.
+    `detail` may be None: the platform then sends JSON null. `headers` are added to the answer, and
+    after them `repeated`: further headers of a name that occurs more than once.
     """
 
     status: int
     message: str
     detail: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    repeated: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.status} {self.message}: {self.detail}"

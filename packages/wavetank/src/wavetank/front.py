@@ -22,6 +22,7 @@ from wavetank.control.faults import Fault
 from wavetank.errors import PlatformError, unknown_resource
 from wavetank.instance import Instance
 from wavetank.security import credentials, gates, sessions
+from wavetank.security.policies import Policy
 from wavetank.security.who import Session
 
 Scope = MutableMapping[str, Any]
@@ -63,6 +64,7 @@ class Exchange:
     path: str
     query: str
     table: str
+    policy: Policy | None
     presented: credentials.Presented
     user: str
     scheme: str
@@ -136,8 +138,12 @@ class Front:
             if not message.get("more_body", False):
                 break
         headers = dict(scope["headers"])
-        presented = credentials.read(headers)
         found = TABLE.match(scope["path"])
+        table = found.group(1) if found else ""
+        presented = credentials.read(headers)
+        policy = self._policy(scope, headers, table)
+        if policy is not None and not presented.scheme:
+            presented = policy.key(headers) or presented
         return Exchange(
             scope=scope,
             headers=headers,
@@ -145,11 +151,21 @@ class Front:
             method=scope["method"],
             path=scope["path"],
             query=scope["query_string"].decode("latin-1"),
-            table=found.group(1) if found else "",
+            table=table,
+            policy=policy,
             presented=presented,
             user=self._instance.identity.claimed(presented),
             scheme=presented.scheme,
         )
+
+    def _policy(self, scope: Scope, headers: Mapping[bytes, bytes], table: str) -> Policy | None:
+        """The access policy that decides about a request to an API."""
+        if not scope["path"].startswith("/api/"):
+            return None
+        method = scope["method"]
+        if method == "POST":
+            method = headers.get(b"x-http-method-override", b"POST").decode("latin-1").upper()
+        return self._instance.policies.of(method, scope["path"], table)
 
     async def _outcome(self, exchange: Exchange) -> Answer | Drop:
         fault = self._instance.faults.take(exchange.method, exchange.path, exchange.table, exchange.user)
@@ -249,12 +265,30 @@ class Front:
 
     def _session(self, exchange: Exchange) -> Session:
         """Who calls an API: what an Authorization header proves, or else the UI session of the cookie."""
-        instance = self._instance
+        instance, policy = self._instance, exchange.policy
         held = None if exchange.presented.scheme else instance.sessions.find(exchange.headers)
         if held is None:
-            return instance.identity.authenticate(exchange.presented)
+            return self._proven(exchange)
         exchange.authenticated, exchange.user = True, held.who.user_name
+        if policy is not None and policy.mapped and instance.settings.get("policy_session") == "refused":
+            raise instance.policies.refusal(policy, "session")
         return instance.sessions.admit(held, exchange.method, exchange.headers)
+
+    def _proven(self, exchange: Exchange) -> Session:
+        """Who the credentials of a request prove, if the API takes credentials of that kind."""
+        instance, policy, presented = self._instance, exchange.policy, exchange.presented
+        if policy is None:
+            return instance.identity.authenticate(presented)
+        refusal = instance.policies.refusal(policy, presented.scheme)
+        if presented.scheme == "basic" and not policy.takes("basic"):
+            raise refusal  # unlooked at: a right or wrong password makes no difference
+        try:
+            session = instance.identity.authenticate(presented)
+        except PlatformError as refused:
+            raise refusal from refused
+        if not policy.takes(session.scheme, session.client):
+            raise refusal
+        return session
 
     def _recognise(self, exchange: Exchange) -> None:
         """Leaves the UI session, if there is one, where the pages of the UI find it."""
@@ -338,7 +372,8 @@ def _status(fault: Fault, headers: list[tuple[bytes, bytes]]) -> Answer:
 
 def _refusal(refused: PlatformError) -> Answer:
     headers = [(b"content-type", JSON)]
-    headers += [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in refused.headers.items()]
+    said = (*refused.headers.items(), *refused.repeated)
+    headers += [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in said]
     return Answer(refused.status, headers, msgspec.json.encode(refused.body()))
 
 

@@ -16,10 +16,12 @@ from wavetank.database.dictionary import Dictionary
 from wavetank.database.store import Database
 from wavetank.ids import Ids, ids
 from wavetank.releases import LATEST, release
-from wavetank.security import restriction
+from wavetank.security import plugins, restriction
 from wavetank.security.access import Access
 from wavetank.security.identity import Identity
 from wavetank.security.passwords import Seal
+from wavetank.security.plugins import Plugins
+from wavetank.security.policies import Policies
 from wavetank.security.sessions import Sessions
 from wavetank.security.who import Session
 from wavetank.settings import Settings
@@ -56,6 +58,8 @@ class Instance:
         self._properties: tuple[int, dict[str, str]] = (-1, {})
         self.behaviour = Behaviour(database)
         self.access = Access(self)
+        self.plugins = Plugins(self)
+        self.policies = Policies(self)
         self.identity = Identity(self)
         self.sessions = Sessions(self)
 
@@ -121,6 +125,8 @@ class Instance:
         if "release" in values:
             release(str(values["release"]))
         self.settings.update(values)
+        if "release" in values:
+            plugins.fit(self.database, self.release)
         if "basic_auth_restriction" in values:
             restriction.set_mode(self, self.settings.get("basic_auth_restriction"))
 

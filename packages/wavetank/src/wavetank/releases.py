@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-ORDER = ("washingtondc", "xanadu", "yokohama", "zurich", "australia")
+ORDER = ("vancouver", "washingtondc", "xanadu", "yokohama", "zurich", "australia")
 LATEST = ORDER[-1]
 
 
@@ -19,6 +19,8 @@ class Release:
     # An access control with no role, condition, attribute or script denies from Xanadu on
     # (ServiceNow docs: exploring-access-control-list).
     empty_acl_denies: bool
+    # API keys came with Washington DC (ServiceNow docs: API Key and HMAC Authentication).
+    api_keys: bool
 
 
 def release(name: str) -> Release:
@@ -30,4 +32,5 @@ def release(name: str) -> Release:
         unauthenticated="User is not authenticated" if name == LATEST else "User Not Authenticated",
         build=f"glide-{name}-07-01-2025__patch2-09-10-2025",
         empty_acl_denies=ORDER.index(name) >= ORDER.index("xanadu"),
+        api_keys=ORDER.index(name) >= ORDER.index("washingtondc"),
     )

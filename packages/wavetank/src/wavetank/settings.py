@@ -48,6 +48,12 @@ ALL: tuple[Setting, ...] = (
         "elevation", "required", "off", says="whether writing access controls needs security_admin raised"
     ),
     _choice(
+        "commit_elevation",
+        "required",
+        "off",
+        says="whether committing an update set that writes access controls needs security_admin raised",
+    ),
+    _choice(
         "unknown_query_field", "drop", "refuse", "no_rows", says="a query term whose field does not exist"
     ),
     _choice(
@@ -87,6 +93,18 @@ ALL: tuple[Setting, ...] = (
         "all",
         "writes",
         says="which REST calls on a UI session need its token in X-UserToken",
+    ),
+    _choice(
+        "policy_session",
+        "passes",
+        "refused",
+        says="a REST call on a UI session, where an access policy maps ways of signing in",
+    ),
+    Setting(
+        "api_key_refusal",
+        "",
+        (),
+        "the message of the 401 for an API key that is not taken; empty: as for a wrong password",
     ),
     _choice("approval_needs", "all", "any", says="whose approval a task needs: every approver's or one's"),
     Setting("rate_rules", [], (), "inbound rate limits: [{table, user, path, limit, seconds, sys_id}]"),

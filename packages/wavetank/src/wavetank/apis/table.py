@@ -35,7 +35,7 @@ LARGEST = 2**53
 MEGABYTE = 1_048_576
 JSON = "application/json;charset=UTF-8"
 # Tables that say no instead of showing nothing (measured on a developer instance).
-SAYS_NO = frozenset({"metric_definition", "metric_instance", "sys_db_object"})
+SAYS_NO = frozenset({"metric_definition", "metric_instance", "sys_db_object", "sys_plugins"})
 # A sys_id that the caller brings is not taken for these (measured on a developer instance).
 OWN_IDS = frozenset({"sys_security_acl", "sys_security_acl_role"})
 _STAMPS = frozenset({"sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by", "sys_mod_count"})
@@ -64,7 +64,7 @@ def ask(
     body: bytes = b"",
 ) -> Response:
     """What the API answers to this session: the pages of the UI go through it. Raises PlatformError."""
-    known = instance.dictionary.table(table)
+    known = instance.plugins.table(table)
     if known is None:
         raise errors.invalid_table(table)
     return _dispatch(
@@ -127,7 +127,7 @@ async def _answer(request: Request) -> Response:
 
 def _call(request: Request, instance: Instance, body: bytes) -> Call:
     name = request.path_params["table"]
-    table = instance.dictionary.table(name)
+    table = instance.plugins.table(name)
     if table is None:
         raise errors.invalid_table(name)
     if not table.ws_access:

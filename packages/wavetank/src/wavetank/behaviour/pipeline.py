@@ -42,6 +42,8 @@ _CASCADE: dict[str, tuple[tuple[str, str], ...]] = {
         ("sys_security_acl_role", "sys_user_role"),
     ),
     "sys_security_acl": (("sys_security_acl_role", "sys_security_acl"),),
+    "sys_api_access_policy": (("sys_auth_profile_mapping", "api_access_policy"),),
+    "inbound_auth_profile": (("sys_auth_profile_mapping", "inbound_auth_profile"),),
     "oauth_entity": (
         ("oauth_entity_profile", "oauth_entity"),
         ("oauth_entity_scope", "oauth_entity"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from wavetank.behaviour import approval, identity, incident, scan_engine, schema, task
 from wavetank.behaviour.change import Change
 from wavetank.database.shipped import sys_id_for
-from wavetank.security import clients, sessions
+from wavetank.security import clients, keys, plugins, policies, sessions
 from wavetank.security.roles import SOURCES
 
 INSERT = frozenset({"insert"})
@@ -64,6 +64,12 @@ BUILT_IN: tuple[Rule, ...] = (
     Rule("Calculate user name", "sys_user", 10, identity.full_name, "name = first name + last name"),
     Rule("Identity type sets web service access", "sys_user", 20, identity.machine, "machine ticks, human unticks"),
     Rule("Log out locked users", "sys_user", 900, sessions.log_out, "locking or deactivating ends the sessions", "after", UPDATE),
+    Rule("Generate API key token", keys.TABLE, 50, keys.generate, "the platform makes the token and keeps it"),
+    Rule("REST API path", "sys_api_access_policy", 50, policies.fill_path, "the path follows the API"),
+    *(
+        Rule("Plugins are not written", table, 5, plugins.not_written, "a plugin is installed", on=ALL)
+        for table in ("sys_plugins", "v_plugin")
+    ),
     Rule("Register OAuth client", "oauth_entity", 50, clients.register, "makes a client id and secret", on=INSERT),
     *(
         Rule("Who may grant", table, 5, identity.grants, "admin takes an admin, security_admin an elevated session")

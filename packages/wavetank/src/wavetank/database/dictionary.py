@@ -99,6 +99,8 @@ class Table:
 
 # Classes below these are stored apart, one physical table each, as the platform does for metadata.
 APART = frozenset({"sys_metadata"})
+# Tables that the platform computes: whose rows they show, and which fields are called otherwise there.
+COMPUTED: Mapping[str, tuple[str, Mapping[str, str]]] = {"v_plugin": ("sys_plugins", {"id": "source"})}
 # What can name a table or a field.
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from wavetank.database.dictionary import (
     APART,
+    COMPUTED,
     NAME,
     Definition,
     Dictionary,
@@ -423,6 +424,12 @@ class Database:
         if root in APART:
             return
         columns = self.dictionary.columns(root)
+        if root in COMPUTED:
+            shown, other = COMPUTED[root]
+            listed = ", ".join(f'"{other.get(name, name)}" AS "{name}"' for name in columns)
+            sql = f'CREATE VIEW IF NOT EXISTS "{root}" AS SELECT rowid, {listed} FROM "{shown}"'  # noqa: S608
+            self._connection.execute(sql)
+            return
         parts = ", ".join(_column(name) for name in columns)
         self._connection.execute(f'CREATE TABLE IF NOT EXISTS "{_checked(root)}" ({parts})')
         present = {each[1] for each in self._connection.execute(f'PRAGMA table_info("{root}")')}

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Scheme = Literal["", "basic", "bearer"]
+Scheme = Literal["", "basic", "bearer", "api_key"]
 
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """`user` and `secret` of a Basic header, or a bearer token as `secret`; scheme "" is nothing usable."""
+    """`user` and `secret` of a Basic header; or a bearer token, or an API key, as `secret`.
+
+    The scheme "" is nothing usable.
+    """
 
     scheme: Scheme = ""
     user: str = ""

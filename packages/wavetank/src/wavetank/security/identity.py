@@ -13,14 +13,16 @@ from wavetank.errors import PlatformError
 from wavetank.releases import release
 from wavetank.security import restriction
 from wavetank.security.credentials import Presented
+from wavetank.security.keys import Keys
 from wavetank.security.passwords import Passwords
+from wavetank.security.policies import BASIC
 from wavetank.security.tokens import Tokens
 from wavetank.security.who import Session
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
 
-CHALLENGE = {"WWW-Authenticate": 'BASIC realm="Service-now"'}
+CHALLENGE = {"WWW-Authenticate": BASIC}
 # Whose rows decide about a session; a write to any of them ends every cached one.
 SOURCES = ("sys_user", "sys_user_has_role", "sys_user_role", "sys_properties", "oauth_entity")
 ROLES = """
@@ -43,6 +45,7 @@ class Identity:
         self._sessions: dict[tuple[str, str, str], Session] = {}
         self._revision = -1
         self.tokens = Tokens(instance)
+        self.keys = Keys(instance)
         self.resume()
 
     def claimed(self, presented: Presented) -> str:
@@ -50,6 +53,10 @@ class Identity:
         if presented.scheme == "bearer":
             token = self.tokens.find(presented.secret)
             return token.user_name if token else ""
+        if presented.scheme == "api_key":
+            key = self.keys.find(presented.secret)
+            user = self._instance.database.get("sys_user", key["user"]) if key else None
+            return user["user_name"] if user else ""
         return presented.user
 
     def authenticate(self, presented: Presented) -> Session:
@@ -58,6 +65,9 @@ class Identity:
             session = self._basic(presented.user, presented.secret)
         elif presented.scheme == "bearer":
             session = self._bearer(presented.secret)
+        elif presented.scheme == "api_key":
+            user = self.keys.user(presented.secret)
+            session = self.session(user, "api_key") if user else None
         else:
             session = None
         if session is None:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wavetank.apis import table as table_api
-from wavetank.apis.ui import approvals, page
+from wavetank.apis.ui import approvals, page, updates
 from wavetank.apis.ui.page import link, tag
 from wavetank.database.dictionary import Field, Table
 from wavetank.errors import PlatformError
@@ -40,6 +40,10 @@ _PREFERRED = (
 )
 
 
+# Tables whose form holds more than what is to be read.
+_ACTS = {approvals.TABLE: approvals.question, updates.SETS: updates.actions}
+
+
 def routes() -> list[Route]:
     """These take every `.do` page that nobody else serves, so they come last."""
     return [Route("/{table}_list.do", _list), Route("/{table}.do", _record)]
@@ -59,7 +63,7 @@ def _answer(request: Request, shown: Any) -> Response:
     if held is None:
         return page.to_login(request)
     with instance.lock:
-        table = instance.dictionary.table(request.path_params["table"])
+        table = instance.plugins.table(request.path_params["table"])
         if table is None:
             return page.show(instance, "Page not found", held=held, status=404)
         try:
@@ -76,12 +80,12 @@ def _form(instance: Instance, held: UiSession, table: Table, query: Mapping[str,
     filled.sort(key=lambda each: each[0].startswith("sys_"))  # what the platform keeps for itself comes last
     empty = sorted(_label(table, name) for name, value in record.items() if not value["display_value"])
     row = instance.database.get(table.name, record["sys_id"]["value"])
-    decision = approvals.question(instance, held, row) if row and table.name == approvals.TABLE else ""
+    acts = _ACTS.get(table.name)
     return page.show(
         instance,
         f"{table.label} {title}" if title != table.label else title,
         tag("p", link(f"/{table.name}_list.do", f"List of {table.label}")),
-        decision,
+        acts(instance, held, row) if acts and row else "",
         page.table((_label(table, name), _shown(table.fields[name], value)) for name, value in filled),
         tag("details", tag("summary", f"{len(empty)} empty fields"), tag("p", ", ".join(empty))),
         held=held,
@@ -115,8 +119,9 @@ def _rows(instance: Instance, held: UiSession, table: Table, query: Mapping[str,
         if there
     ]
     count = f"{total} in all; from row {first}" + (f", where {wanted}" if wanted else "")
+    above = updates.import_link() if table.name == updates.SETS else ""
     heads = tuple(_label(table, name) for name in names)
-    return page.show(instance, table.label, tag("p", count), page.table(rows, heads), *steps, held=held)
+    return page.show(instance, table.label, above, tag("p", count), page.table(rows, heads), *steps, held=held)
 
 
 def _line(table: Table, names: tuple[str, ...], row: Mapping[str, Any]) -> tuple[page.Part, ...]:

@@ -13,7 +13,9 @@ from wavetank.database.store import Database
 from wavetank.packs.base import people
 from wavetank.packs.base.people import role_id, user_id
 from wavetank.packs.base.tables import definitions
+from wavetank.security import plugins, policies
 from wavetank.security.passwords import hash_password
+from wavetank.security.policies import TABLE_API
 
 HERE = "wavetank.packs.base"
 # When the product's own records were made: long before anything a test does.
@@ -111,6 +113,10 @@ _PLUGINS = {
     "com.snc.platform.security.oauth": "OAuth 2.0",
     "com.glide.rest": "REST API Provider",
     "com.glide.role_management.v2": "Role Management V2",
+    "com.glide.auth.scope": "Authentication scope",
+    "com.glide.rest.auth.scope": "REST API Auth Scope",
+    plugins.POLICIES: "REST API Access Policy",
+    plugins.API_KEYS: plugins.API_KEYS_NAME,
 }
 
 Rows = Iterator[dict[str, str]]
@@ -146,6 +152,9 @@ def load(database: Database) -> None:
         ("sys_data_policy_rule", _data_policy_rules()),
         ("sys_script", _scripts()),
         ("sc_cat_item", _catalog()),
+        ("sys_token_auth_parameter", _auth_parameters()),
+        ("std_http_auth", _auth_profiles()),
+        ("sys_api_access_policy", _access_policies()),
     ):
         write(database, table, rows)
     write_access(database, HERE)
@@ -228,7 +237,7 @@ def _properties() -> Rows:
 
 def _plugins() -> Rows:
     for source, name in _PLUGINS.items():
-        yield {"sys_id": sys_id_for("sys_plugins", source), "name": name, "source": source, "version": "1.0"}
+        yield plugins.shipped(source, name)
 
 
 def _scopes() -> Rows:
@@ -430,6 +439,36 @@ def _catalog() -> Rows:
         "sys_id": sys_id_for("sc_cat_item", name),
         "name": name,
         "short_description": "An account with which a program, not a person, uses this instance",
+    }
+
+
+def _auth_parameters() -> Rows:
+    for kind in ("auth_header", "query_parameter"):
+        sys_id = sys_id_for("sys_token_auth_parameter", kind)
+        yield {"sys_id": sys_id, "parameter_name": "x-sn-apikey", "type": kind}
+
+
+def _auth_profiles() -> Rows:
+    for name, kind in (
+        ("BasicAuth for none public processors", "basic_auth"),
+        ("ID Token", "id_token"),
+        ("OAuth Token", "oauth"),
+    ):
+        yield {"sys_id": sys_id_for("std_http_auth", kind), "name": name, "type": kind}
+
+
+def _access_policies() -> Rows:
+    name = "Table GET API Access Policy"
+    part = dict.fromkeys(("methods", "resources", "tables"), "false")
+    yield {
+        "sys_id": sys_id_for("sys_api_access_policy", name),
+        "name": name,
+        "active": "false",
+        "api": TABLE_API,
+        "api_path": policies.PATHS[TABLE_API],
+        "http_method": "GET",
+        "api_resource": "/now/table/{tableName}",
+        **{f"apply_all_{each}": no for each, no in part.items()},
     }
 
 

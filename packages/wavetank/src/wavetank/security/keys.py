@@ -1,0 +1,67 @@
+"""API keys: made by the platform, kept sealed, looked up by digest.
+
+The token of a key is chosen by the platform and can be read in clear only by a person in the form; the
+REST API shows it sealed (measured on developer instances).
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from wavetank.security import plugins
+
+if TYPE_CHECKING:
+    from wavetank.behaviour.change import Change
+    from wavetank.instance import Instance
+
+TABLE = "api_key"
+PREFIX = "now_"
+
+
+class Keys:
+    """The API keys of one instance, read again only after one was written."""
+
+    def __init__(self, instance: "Instance") -> None:
+        self._instance = instance
+        self._revision = -1
+        self._known: dict[bytes, Mapping[str, str]] = {}
+
+    def find(self, secret: str) -> Mapping[str, str] | None:
+        """The row of the key, whatever its state; None for a key nobody has."""
+        if not self._instance.plugins.active(plugins.API_KEYS):
+            return None
+        revision = self._instance.database.revision(TABLE)
+        if revision != self._revision:
+            self._revision = revision
+            self._known = dict(self._read())
+        return self._known.get(_digest(secret))
+
+    def user(self, secret: str) -> Mapping[str, str] | None:
+        """The user a key runs as; None when the key, or the user, is not to be let in."""
+        key = self.find(secret)
+        if key is None or key["active"] != "true":
+            return None
+        if key["expires"] and key["expires"] <= self._instance.clock.text():
+            return None
+        user = self._instance.database.get("sys_user", key["user"])
+        if user is None or user["active"] == "false" or user["locked_out"] == "true":
+            return None
+        return user
+
+    def _read(self) -> list[tuple[bytes, Mapping[str, str]]]:
+        rows = self._instance.database.find(TABLE)
+        return [(_digest(self._instance.seal.open(row["token"])), row) for row in rows if row["token"]]
+
+
+def generate(change: "Change") -> None:
+    """The platform makes the token of a new key and keeps it, whatever a caller writes."""
+    if change.operation == "insert":
+        change.row["token"] = change.instance.seal.seal(PREFIX + secrets.token_urlsafe(48))
+    else:
+        change.row["token"] = change.before("token")
+
+
+def _digest(secret: str) -> bytes:
+    """Tokens are long and random: a plain digest is as good as a slow one."""
+    return hashlib.sha256(secret.encode()).digest()

@@ -1,0 +1,235 @@
+"""REST API access policies: which ways of signing in an API takes.
+
+The policy that fits a request best decides alone. As soon as a profile is mapped to it, only mapped ways
+are taken, and an API key is looked at only where a key profile is mapped (ServiceNow docs: Create REST API
+access policy, API access policy prioritization; measured on developer instances). Policies are for
+non-interactive sessions (ServiceNow docs: API access policy).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from wavetank.errors import PlatformError
+from wavetank.security import plugins
+from wavetank.security.credentials import Presented
+
+if TYPE_CHECKING:
+    from wavetank.behaviour.change import Change
+    from wavetank.database.store import Row
+    from wavetank.instance import Instance
+
+TABLE_API = "4be1d2c7a35b40c39f1e6d80b7a4c512"
+AGGREGATE_API = "91c05a7e6d2f4b8893e47ab5d1f6c034"
+# What the field `api` holds for an API is not documented; these are wavetank's own, as are any instance's.
+PATHS = {TABLE_API: "now/table", AGGREGATE_API: "now/stats"}
+SOURCES = (
+    "sys_api_access_policy",
+    "sys_auth_profile_mapping",
+    "inbound_auth_profile",
+    "sys_token_auth_parameter",
+    "sys_plugins",
+    "sys_properties",
+)
+FIRST_ONLY = "glide.security.response.authenticate.header.auth_profile.first_scheme_only"
+BASIC, BEARER = 'BASIC realm="Service-now"', 'BEARER realm="Service-now"'
+_CHALLENGES = {"basic_auth": BASIC, "oauth": BEARER, "id_token": BEARER}
+_SCHEMES = {"basic": "basic_auth", "oauth_password": "oauth", "oauth_client": "oauth", "oauth_code": "oauth"}
+_VERSION = re.compile(r"(?P<app>\w+)(?:/(?P<version>v\d+))?/(?P<rest>.*)")
+_LATEST = ("", "latest")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """An active inbound authentication profile: its class, or for a standard one its type."""
+
+    kind: str
+    entity: str = ""
+    header: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request is for: "now/table", its resource below that without the version, the version."""
+
+    method: str
+    path: str
+    version: str
+    table: str
+
+    @classmethod
+    def of(cls, method: str, path: str, table: str) -> "Target":
+        found = _VERSION.fullmatch(path.removeprefix("/api/"))
+        if found is None:
+            return cls(method, path.removeprefix("/api/"), "", table)
+        return cls(method, f"{found['app']}/{found['rest']}", found["version"] or "", table)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """An active policy. Empty text or None means: all of them."""
+
+    path: str | None
+    method: str
+    version: str | None
+    resource: str
+    tables: frozenset[str] | None
+    mapped: bool
+    profiles: tuple[Profile, ...]
+    advertises_all: bool
+
+    def covers(self, target: Target) -> bool:
+        if self.method and self.method != target.method:
+            return False
+        if self.path is None:
+            return True
+        if not f"{target.path}/".startswith(f"{self.path}/"):
+            return False
+        if self.version is not None and self.version != target.version:
+            return False
+        if self.resource and not _fits(self.resource, target.path):
+            return False
+        return self.tables is None or target.table in self.tables
+
+    @property
+    def rank(self) -> int:
+        """The documented order; the smallest wins."""
+        if self.path is None:
+            return 9 if self.method else 10
+        narrowed = (bool(self.method), bool(self.resource), self.version is not None)
+        return _RANKS[narrowed]
+
+    def key(self, headers: Mapping[bytes, bytes]) -> Presented | None:
+        """The API key a request brings in the header of a mapped key profile."""
+        for profile in self.profiles:
+            if profile.kind == "http_key_auth" and profile.header in headers:
+                return Presented("api_key", "", headers[profile.header].decode("latin-1"))
+        return None
+
+    def takes(self, scheme: str, client: str = "") -> bool:
+        """Whether a way of signing in is mapped; `client` is the registry entry of an OAuth token."""
+        if not self.mapped or scheme == "api_key":
+            return True
+        kind = _SCHEMES.get(scheme, scheme)
+        return any(
+            profile.kind == kind and (kind != "oauth" or profile.entity in ("", client))
+            for profile in self.profiles
+        )
+
+    def challenges(self) -> list[str]:
+        """What a 401 advertises, the profile mapped last first."""
+        known = [_CHALLENGES[each.kind] for each in reversed(self.profiles) if each.kind in _CHALLENGES]
+        found = list(dict.fromkeys(known))
+        return found if self.advertises_all else found[:1]
+
+
+# method, resource, version: the rank
+_RANKS = {
+    (True, True, True): 1,
+    (True, True, False): 2,
+    (False, True, True): 3,
+    (False, True, False): 4,
+    (True, False, True): 5,
+    (True, False, False): 6,
+    (False, False, True): 7,
+    (False, False, False): 8,
+}
+
+
+class Policies:
+    """The access policies of one instance, read again only after one of their tables was written."""
+
+    def __init__(self, instance: "Instance") -> None:
+        self._instance = instance
+        self._revision = -1
+        self._active: tuple[Policy, ...] = ()
+
+    def of(self, method: str, path: str, table: str) -> Policy | None:
+        """The one policy that decides about a request; None when no active one covers it."""
+        revision = self._instance.database.revision(*SOURCES)
+        if revision != self._revision:
+            self._revision = revision
+            self._active = self._read()
+        if not self._active:
+            return None
+        target = Target.of(method, path, table)
+        return next((policy for policy in self._active if policy.covers(target)), None)
+
+    def refusal(self, policy: Policy, scheme: str) -> PlatformError:
+        """The 401 of a request under a policy."""
+        refusal = self._instance.identity.refusal()
+        said = str(self._instance.settings.get("api_key_refusal"))
+        message = said if said and scheme == "api_key" else refusal.message
+        if not policy.mapped:
+            return replace(refusal, message=message)
+        first, *others = policy.challenges() or [""]
+        return replace(
+            refusal,
+            message=message,
+            headers={"WWW-Authenticate": first} if first else {},
+            repeated=tuple(("WWW-Authenticate", each) for each in others),
+        )
+
+    def _read(self) -> tuple[Policy, ...]:
+        instance = self._instance
+        if not instance.plugins.active(plugins.POLICIES):
+            return ()
+        rows = instance.database.find("sys_api_access_policy", active="true")
+        made = (self._policy(row) for row in rows if row["apply_global"] == "true" or row["api"])
+        return tuple(sorted(made, key=lambda policy: policy.rank))
+
+    def _policy(self, row: "Row") -> Policy:
+        database = self._instance.database
+        whole = row["apply_all"] == "true"
+        everywhere = row["apply_global"] == "true"
+        mappings = database.find("sys_auth_profile_mapping", api_access_policy=row["sys_id"])
+        profiles = tuple(self._profiles(mapping["inbound_auth_profile"] for mapping in mappings))
+        if everywhere:  # a key may not open every API at once
+            profiles = tuple(each for each in profiles if each.kind != "http_key_auth")
+        every = {
+            name: whole or row[f"apply_all_{name}"] == "true" for name in ("methods", "resources", "versions")
+        }
+        version = row["version"] if row["version"] not in _LATEST else ""
+        named = frozenset(name.strip() for name in row["api_tablename"].split(",") if name.strip())
+        for_tables = row["api_path"] == PATHS[TABLE_API] and row["apply_all_tables"] != "true"
+        return Policy(
+            path=None if everywhere else row["api_path"].strip("/"),
+            method="" if every["methods"] else row["http_method"].upper(),
+            version=None if every["versions"] else version,
+            resource="" if every["resources"] else row["api_resource"].strip("/"),
+            tables=named if for_tables else None,
+            mapped=bool(mappings),
+            profiles=profiles,
+            advertises_all=row["all_authn_scheme_authenticate_header"] == "true"
+            or self._instance.property(FIRST_ONLY, "true") == "false",
+        )
+
+    def _profiles(self, sys_ids: Iterable[str]) -> Iterable[Profile]:
+        database = self._instance.database
+        for sys_id in sys_ids:
+            base = database.get("inbound_auth_profile", sys_id)
+            if base is None or base["active"] != "true":
+                continue
+            kind = base["sys_class_name"]
+            row = database.get(kind, sys_id) or base
+            if kind == "std_http_auth":
+                yield Profile(row["type"], row["oauth_entity"])
+            elif kind == "http_key_auth" and self._instance.plugins.active(plugins.API_KEYS):
+                parameter = database.get("sys_token_auth_parameter", row["auth_parameter"])
+                if parameter is not None and parameter["type"] == "auth_header":
+                    yield Profile(kind, header=parameter["parameter_name"].lower().encode("latin-1"))
+
+
+def fill_path(change: "Change") -> None:
+    """The path follows the REST API that is chosen (ServiceNow docs: Create REST API access policy)."""
+    if change.changes("api"):
+        change.row["api_path"] = PATHS.get(change.row["api"], "")
+
+
+def _fits(resource: str, path: str) -> bool:
+    """Whether a path is of a resource like now/table/{tableName}: as many parts, the fixed ones alike."""
+    wanted, given = resource.split("/"), path.strip("/").split("/")
+    return len(wanted) == len(given) and all(
+        part.startswith("{") or part == here for part, here in zip(wanted, given, strict=True)
+    )
