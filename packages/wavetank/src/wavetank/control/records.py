@@ -14,8 +14,10 @@ from wavetank.database import query
 from wavetank.database.store import UnknownField, UnknownTable
 from wavetank.instance import Instance
 from wavetank.security import passwords, roles
+from wavetank.updates.commit import load_and_commit
 
 LIMIT = 10_000
+_SUFFIXES = {"csv": "csv", "json": "json", "update_set": "xml"}
 Row = dict[str, str]
 
 
@@ -131,16 +133,18 @@ def delete(instance: Instance, asked: Asked) -> list[Row]:
 
 
 def load(instance: Instance, body: Any) -> list[Row]:
-    """Inserts the records of a CSV or JSON text, given inline or by path.
+    """Inserts the records of a CSV or JSON text, given inline or by path, or commits an update set's XML.
 
     A JSON text is a list of objects, or {table: [objects]}, or {"result"|"records": [objects]}. All of it
-    or none. Raises ValueError for what cannot be read.
+    or none. Raises ValueError for what cannot be read, and for an update set whose preview finds a problem.
     """
-    if not isinstance(body, dict) or body.get("format") not in ("csv", "json"):
-        raise ValueError('{"format": "csv" or "json", "table", "path" or "body"}')
+    if not isinstance(body, dict) or body.get("format") not in _SUFFIXES:
+        raise ValueError('{"format": "csv", "json" or "update_set", "table", "path" or "body"}')
     content = body.get("body")
     if content is None:
-        content = _file(str(body.get("path", "")), body["format"])
+        content = _file(str(body.get("path", "")), _SUFFIXES[body["format"]])
+    if body["format"] == "update_set":
+        return load_and_commit(instance, str(content).encode())
     table = str(body.get("table", ""))
     parts = [(table, _csv(content))] if body["format"] == "csv" else list(_json(table, content))
     with instance.database.transaction():

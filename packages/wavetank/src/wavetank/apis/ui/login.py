@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wavetank.apis.ui import approvals, page
+from wavetank.apis.ui import approvals, page, updates
 from wavetank.apis.ui.page import Html, field, link, tag
 from wavetank.errors import PlatformError
 from wavetank.instance import Instance
@@ -115,6 +115,7 @@ async def _home(request: Request) -> Response:
             "ul",
             *(tag("li", link(f"/{table}_list.do", label)) for table, label in lists),
             tag("li", approvals.mine()),
+            tag("li", updates.way()),
         ),
         # Clients that log in through a browser read the session's token from this page.
         Html(f'<script>var g_ck = "{held.token}"; window.g_ck = g_ck;</script>'),
