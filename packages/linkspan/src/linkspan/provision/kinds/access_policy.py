@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from linkspan.provision.kinds.base import Intent, Kind
+from linkspan.connection import Connection
+from linkspan.core import query
+from linkspan.provision.credentials import Credentials
+from linkspan.provision.kinds.base import Intent, Kind, text
 from linkspan.provision.kinds.inbound_auth_profile import KEY_PROFILE, STANDARD_PROFILES
 from linkspan.provision.values import Choice, Ref, Wanted
 
 POLICY = "linkspan Table API"
+_API, _PATH = "Table API", "now/table"
 _EVERYTHING = ("apply_all_methods", "apply_all_resources", "apply_all_versions", "apply_all_tables")
 _ADVERTISE = "all_authn_scheme_authenticate_header"
 
@@ -16,12 +21,13 @@ _ADVERTISE = "all_authn_scheme_authenticate_header"
 class AccessPolicy(Kind):
     """``sys_api_access_policy``. A policy covers one version of its API unless all are named; and a client
     that waits to be asked hears of one method only, unless all are advertised (ServiceNow docs: Create REST
-    API access policy). Its ``api`` is a choice that REST may ignore (measured on a developer instance)."""
+    API access policy). Its ``api`` is a choice of values that differ from instance to instance, and one that
+    REST may ignore (measured on a developer instance); ``api_path`` follows it and tells."""
 
     name = "access_policy"
     table = "sys_api_access_policy"
     booleans = frozenset({*_EVERYTHING, _ADVERTISE})
-    stubborn = frozenset({"api"})
+    stubborn = frozenset({"api", "api_path"})
 
     def want(self, intent: Intent) -> Iterable[Wanted]:
         if intent.uses_key:
@@ -30,12 +36,23 @@ class AccessPolicy(Kind):
                 kind=self.name,
                 key=POLICY,
                 match={"name": POLICY},
-                fields={"api": Choice("Table API"), **everything},
-                initial={"active": "false"},
+                fields={"api_path": _PATH, **everything},
+                initial={"api": Choice(_API), "active": "false"},
                 because="API keys are accepted only where a policy of the API maps them",
                 after=intent.needs_plugin,
                 common=True,
             )
+
+    def create(self, line: Connection, values: Mapping[str, str], credentials: Credentials) -> dict[str, Any]:  # noqa: ARG002
+        sent = {name: value for name, value in values.items() if name != "api_path"}
+        if sent.get("api") == _API:  # no such choice is listed; a policy of the same API has the value
+            sent["api"] = _value_elsewhere(line) or _API
+        row = line.table.create(self.table, sent, fields=("sys_id", *values))
+        return {**row, "api": values["api"]} if row.get("api_path") == _PATH else row
+
+    def update(self, line: Connection, sys_id: str, values: Mapping[str, str]) -> dict[str, Any]:
+        sent = {name: value for name, value in values.items() if name != "api_path"}
+        return line.table.update(self.table, sys_id, sent, fields=("sys_id", *values))
 
     def stubborn_step(self, wanted: Wanted) -> str:
         return (
@@ -43,6 +60,11 @@ class AccessPolicy(Kind):
             "REST API to Table API and update: the instance does not take this choice over REST. Leave it "
             "inactive, and plan again."
         )
+
+
+def _value_elsewhere(line: Connection) -> str:
+    row = line.table.first("sys_api_access_policy", query.term("api_path", "=", _PATH), ("api",)) or {}
+    return text(row.get("api"))
 
 
 class PolicyMapping(Kind):
