@@ -35,7 +35,13 @@ def record_of(update: dict[str, str]) -> ElementTree.Element:
 @given(TEXT, TEXT, TEXT)
 def test_what_goes_in_is_what_an_instance_reads(name, description, condition):
     rule, asks = acl(
-        table="task", operation="read", role=name, condition=condition, because=description, field="number"
+        table="task",
+        operation="read",
+        role=name,
+        role_sys_id="1",
+        condition=condition,
+        because=description,
+        field="number",
     )
     one = UpdateSet(name=name, description=description, records=(role(name, description), rule, asks))
     first, second, third = (record_of(update) for update in updates(one.xml()))
@@ -74,12 +80,12 @@ def test_the_envelope_of_an_access_control():
 def test_building_twice_gives_the_same_file():
     def build() -> str:
         return UpdateSet(
-            name="A", description="d", records=acl(table="task", operation="read", role="x")
+            name="A", description="d", records=acl(table="task", operation="read", role="x", role_sys_id="1")
         ).xml()
 
     assert build() == build()
     kinds = {(table, operation, name) for table in "ab" for operation in ("read", "write") for name in "xy"}
-    numbers = {acl(table=t, operation=o, role=r)[0].sys_id for t, o, r in kinds}
+    numbers = {acl(table=t, operation=o, role=r, role_sys_id="1")[0].sys_id for t, o, r in kinds}
     assert len(numbers) == len(kinds)
     assert sys_id("ab", "c") != sys_id("a", "bc")
 

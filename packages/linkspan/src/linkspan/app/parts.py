@@ -22,15 +22,14 @@ def acl(
     table: str,
     operation: str,
     role: str,
-    role_sys_id: str = "",
+    role_sys_id: str,
     field: str = "",
     condition: str = "",
     because: str = "",
 ) -> tuple[Record, Record]:
     """An access control of type record that lets ``role`` do ``operation``, and its row for the role.
 
-    ``role_sys_id`` is the role's on the instance the file is for. Without it the role is referred to by its
-    name, which is unique on every instance while its sys_id is not.
+    ``role_sys_id`` is the role's on the instance the file is for: each instance numbers its own roles.
     """
     name = f"{table}.{field}" if field else table
     rule = Record(
@@ -46,6 +45,7 @@ def acl(
             "name": name,
             "operation": Reference(sys_id=operation, display=operation),
             "script": "",
+            "sys_name": name,
             "type": Reference(sys_id="record", display="record"),
         },
         says="Access Control",
@@ -56,7 +56,7 @@ def acl(
         sys_id=sys_id("acl role", name, operation, role),
         cells={
             "sys_security_acl": Reference(sys_id=rule.sys_id, display=name),
-            "sys_user_role": Reference(sys_id=role_sys_id or sys_id("role", role), display=role, named=True),
+            "sys_user_role": Reference(sys_id=role_sys_id, display=role, named=True),
         },
         says="Access Roles",
         title=f"{name}.{role}",

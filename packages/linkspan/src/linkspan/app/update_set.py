@@ -23,7 +23,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """A reference in a record. An instance that has no record of this sys_id looks for one of this name."""
+    """A reference in a record; ``named`` writes the name as an attribute too, as exports do for roles."""
 
     sys_id: str
     display: str
@@ -109,13 +109,13 @@ class UpdateSet:
 def _payload(record: Record) -> str:
     """The record as the document an update carries."""
     cells: dict[str, Cell] = {
-        **record.cells,
         "sys_class_name": record.table,
         "sys_id": record.sys_id,
         "sys_name": record.title,
         "sys_policy": "",
         "sys_scope": Reference(sys_id="global", display="Global"),
         "sys_update_name": record.update_name,
+        **record.cells,
     }
     inner = _element(record.table, cells)
     return f"{_HEAD}<record_update table={quoteattr(record.table)}>{inner}</record_update>"

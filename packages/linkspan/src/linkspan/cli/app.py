@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from linkspan.cli.options import DEFAULT_CONFIG, Account, AsJson, ConfigFile, OnInstance
-from linkspan.cli.output import answering
+from linkspan.cli.output import Reply, answering
 
 if TYPE_CHECKING:
-    from linkspan.app import UpdateSet
     from linkspan.flows.wiring import Wiring
 
-OneInstance = Annotated[
-    str | None,
-    typer.Option("--instance", metavar="NAME", help="For this instance: its roles are looked up there."),
-]
 OutFile = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write the file.")]
 _IMPORT = "/upload.do?sysparm_target=sys_remote_update_set"
 _STEPS = (
@@ -42,26 +37,24 @@ def register(app: typer.Typer) -> None:
 def build(
     account: Account = None,
     config: ConfigFile = DEFAULT_CONFIG,
-    instance: OneInstance = None,
+    instance: OnInstance = None,
     out: OutFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the update set an administrator imports: access controls and roles, never a secret."""
+    """Write, for each instance, the update set its administrator imports: access controls, never a secret."""
     with answering("app build", as_json) as reply:
-        from linkspan.flows.app import build as built
+        from linkspan.flows.app import places
         from linkspan.flows.wiring import Wiring
 
+        reply.result = {"instances": {}}
         with Wiring.open(config) as wiring:
-            found = built(wiring, account=account, instance=instance)
-            reply.result = {"file": None, "name": None, "records": []}
-            if found is None:
-                reply.say("Nothing to build: no recipe here needs it.")
-                return
-            file = out or _file(wiring, account, instance)
-            reply.result = _written(found, file)
-            reply.say(f"{file}: {len(found.records)} records")
-            for record in found.records:
-                reply.say(f"  {record.says.lower()} {record.title}")
+            names = places(wiring, account=account, instances=instance)
+            if out is not None and len(names) != 1:
+                raise typer.BadParameter(
+                    "a file is for one instance; name it with --instance", param_hint="--out"
+                )
+            for name in names:
+                _build_one(reply, wiring, name, account, out)
 
 
 def install(
@@ -73,7 +66,6 @@ def install(
     """Write the file for each instance that lacks something and say what a person does with it there."""
     with answering("app install", as_json) as reply:
         from linkspan.core.errors import LinkspanError
-        from linkspan.flows.app import build as built
         from linkspan.flows.app import status as standings
         from linkspan.flows.wiring import Wiring
 
@@ -83,18 +75,16 @@ def install(
                 if isinstance(found, LinkspanError):
                     reply.problem(found)
                     continue
-                lacking = [one for one in found if one.state != "present"]
-                made = built(wiring, account=account, instance=name) if lacking else None
-                if made is None:
+                if all(one.state == "present" for one in found):
                     reply.result["instances"][name] = {"file": None, "steps": []}
                     reply.say(f"{name}: nothing to install")
                     continue
-                file = _file(wiring, account, name)
-                steps = _steps(wiring, name, made, file)
-                reply.result["instances"][name] = {**_written(made, file), "steps": steps}
+                made = _build_one(reply, wiring, name, account, None)
+                if made is None:
+                    continue
+                made["steps"] = _steps(wiring.instance(name).url, name, made)
                 reply.ends(4)
-                reply.say(f"{name}: {len(lacking)} access controls are missing")
-                for number, step in enumerate(steps, 1):
+                for number, step in enumerate(made["steps"], 1):
                     reply.say(f"  {number}. {step}")
 
 
@@ -126,24 +116,36 @@ def status(
         reply.say(table)
 
 
-def _file(wiring: Wiring, account: str | None, instance: str | None) -> Path:
-    """Beside the configuration."""
-    name = "-".join(part for part in ("linkspan", account or "app", instance) if part)
-    return wiring.config.path.parent / f"{name}.xml"
+def _build_one(
+    reply: Reply, wiring: Wiring, instance: str, account: str | None, out: Path | None
+) -> dict[str, Any] | None:
+    """Write one instance's file and tell of it; None when there is none."""
+    from linkspan.core.errors import ConfigError, LinkspanError
+    from linkspan.flows.app import build as built
 
-
-def _written(found: UpdateSet, file: Path) -> dict[str, Any]:
+    try:
+        found = built(wiring, instance, account=account)
+    except ConfigError:
+        raise
+    except LinkspanError as error:
+        reply.problem(error)
+        return None
+    if found is None:
+        reply.result["instances"][instance] = {"file": None, "name": None, "records": []}
+        reply.say(f"{instance}: nothing to build; no recipe of its accounts asks for it")
+        return None
+    # Without --out beside the configuration.
+    file = out or wiring.config.path.parent / f"linkspan-{account or 'app'}-{instance}.xml"
     file.write_text(found.xml(), encoding="utf-8")
     records = [{"table": one.table, "title": one.title, "sys_id": one.sys_id} for one in found.records]
-    return {"file": str(file), "name": found.name, "records": records}
+    written: dict[str, Any] = {"file": str(file), "name": found.name, "records": records}
+    reply.result["instances"][instance] = written
+    reply.say(f"{instance}: {file}, {len(records)} records")
+    for record in found.records:
+        reply.say(f"  {record.says.lower()} {record.title}")
+    return written
 
 
-def _steps(wiring: Wiring, instance: str, found: UpdateSet, file: Path) -> list[str]:
-    words = {
-        "url": wiring.instance(instance).url,
-        "page": _IMPORT,
-        "file": str(file),
-        "name": found.name,
-        "instance": instance,
-    }
+def _steps(url: str, instance: str, made: dict[str, Any]) -> list[str]:
+    words = {"url": url, "page": _IMPORT, "file": made["file"], "name": made["name"], "instance": instance}
     return [step.format(**words) for step in _STEPS]

@@ -10,7 +10,7 @@ from linkspan.app import Record, UpdateSet, acl, role
 from linkspan.config.values import AccountConfig
 from linkspan.connection import Connection
 from linkspan.core import query
-from linkspan.core.errors import ConfigError, LinkspanError
+from linkspan.core.errors import ConfigError, LinkspanError, NotFound
 from linkspan.flows.setup import intent
 from linkspan.flows.wiring import Wiring
 from linkspan.provision.desired import desire
@@ -49,26 +49,45 @@ class Standing:
         }
 
 
-def build(wiring: Wiring, *, account: str | None = None, instance: str | None = None) -> UpdateSet | None:
-    """The update set for an account or for all; None when their recipes need nothing of the kind.
+def build(wiring: Wiring, instance: str, *, account: str | None = None) -> UpdateSet | None:
+    """The update set an account (or all) needs on an instance; None when their recipes ask for nothing.
 
-    With ``instance`` its roles are looked up (reads only) and referred to as they stand there; without,
-    by name, and roles of our own are included. The same input gives the same file. Raises ConfigError.
+    The roles are looked up there (reads only), because their sys_ids differ from one instance to the next;
+    one of our own that it lacks is included. The same answers give the same file.
+    Raises ConfigError, NotFound for a role that is not there and not ours to make.
     """
-    accounts = _accounts(wiring, account, {instance} if instance else None)
-    line = wiring.admin(instance) if instance else None
-    records: dict[str, Record] = {}
-    for one in accounts:
-        for record in _records(wiring, one, line):
-            records.setdefault(record.update_name, record)
-    if not records:
+    accounts = [one for one in _accounts(wiring, account) if instance in one.instances]
+    asking = [one.name for one in accounts if intent(wiring, one).profile.acls]
+    if not asking:
         return None
-    named = ", ".join(one.name for one in accounts if intent(wiring, one).profile.acls)
+    line = wiring.admin(instance)
+    found = [record for one in accounts for record in _records(wiring, one, line, instance)]
+    records = {record.update_name: record for record in found}
+    named = ", ".join(asking)
     return UpdateSet(
         name=f"linkspan: {named}",
         description=f"Access controls for the accounts of {named}. Built by linkspan; holds no secret.",
         records=tuple(records.values()),
     )
+
+
+def places(
+    wiring: Wiring, *, account: str | None = None, instances: Collection[str] | None = None
+) -> list[str]:
+    """The instances on which an account (or any) is wanted, in the order of the configuration.
+
+    Raises ConfigError for what is not configured.
+    """
+    wanted = {wiring.instance(name).name for name in instances} if instances else set(wiring.config.instances)
+    of_accounts = {name for one in _accounts(wiring, account) for name in one.instances}
+    if instances and not wanted <= of_accounts:
+        away = ", ".join(sorted(wanted - of_accounts))
+        raise ConfigError(
+            f"{account} is not wanted on {away}" if account else f"no account is wanted on {away}",
+            fix="name one of the account's instances, or add this one to it",
+            where=wiring.config.where("accounts", account or ""),
+        )
+    return [name for name in wiring.config.instances if name in wanted & of_accounts]
 
 
 def status(
@@ -78,14 +97,11 @@ def status(
 
     Only reads leave. Raises ConfigError for what is not configured.
     """
-    wanted = {wiring.instance(name).name for name in instances} if instances else set(wiring.config.instances)
-    accounts = _accounts(wiring, account, None)
-    found: dict[str, list[Standing] | LinkspanError] = {}
-    for name in wiring.config.instances:
-        here = [one for one in accounts if name in one.instances]
-        if name in wanted and here:
-            found[name] = _standings(wiring, name, here)
-    return found
+    accounts = _accounts(wiring, account)
+    return {
+        name: _standings(wiring, name, [one for one in accounts if name in one.instances])
+        for name in places(wiring, account=account, instances=instances)
+    }
 
 
 def _standings(wiring: Wiring, name: str, accounts: list[AccountConfig]) -> list[Standing] | LinkspanError:
@@ -113,12 +129,21 @@ def _of_account(wiring: Wiring, account: AccountConfig, reader: Reader) -> Itera
             )
 
 
-def _records(wiring: Wiring, account: AccountConfig, line: Connection | None) -> Iterator[Record]:
+def _records(wiring: Wiring, account: AccountConfig, line: Connection, instance: str) -> Iterator[Record]:
     profile = intent(wiring, account).profile
     known = {name: _sys_id(line, name) for name in dict.fromkeys(one.role for one in profile.acls)}
+    for name, sys_id in known.items():
+        if not sys_id and not profile.makes(name):
+            raise NotFound(
+                f"{instance} has no role {name}, which {account.name} needs",
+                fix="`linkspan plan` says where it comes from",
+                where=instance,
+            )
     for grant in profile.grants:
         if grant.made and known.get(grant.role) == "":
-            yield role(grant.role, grant.because)
+            ours = role(grant.role, grant.because)
+            known[grant.role] = ours.sys_id
+            yield ours
     for one in profile.acls:
         yield from acl(
             table=one.table,
@@ -131,24 +156,11 @@ def _records(wiring: Wiring, account: AccountConfig, line: Connection | None) ->
         )
 
 
-def _sys_id(line: Connection | None, role_name: str) -> str:
-    """The role's sys_id on the instance; empty when it has none, or no instance was named."""
-    if line is None:
-        return ""
+def _sys_id(line: Connection, role_name: str) -> str:
+    """The role's sys_id on the instance; empty when it has none."""
     row = line.table.first("sys_user_role", query.term("name", "=", role_name), fields=("sys_id",))
     return str((row or {}).get("sys_id") or "")
 
 
-def _accounts(wiring: Wiring, account: str | None, instances: Collection[str] | None) -> list[AccountConfig]:
-    accounts = [wiring.account(account)] if account else list(wiring.config.accounts.values())
-    if not instances:
-        return accounts
-    wanted = {wiring.instance(name).name for name in instances}
-    here = [one for one in accounts if wanted & set(one.instances)]
-    if account and not here:
-        raise ConfigError(
-            f"{account} is not wanted on {', '.join(sorted(wanted))}",
-            fix="name one of its instances, or add this one to the account",
-            where=wiring.config.where("accounts", account, "instances"),
-        )
-    return here
+def _accounts(wiring: Wiring, account: str | None) -> list[AccountConfig]:
+    return [wiring.account(account)] if account else list(wiring.config.accounts.values())
