@@ -54,6 +54,12 @@ ALL: tuple[Setting, ...] = (
         says="whether committing an update set that writes access controls needs security_admin raised",
     ),
     _choice(
+        "preview_data",
+        "ignored",
+        "checked",
+        says="whether the preview of an update set looks for the users, groups and other data it refers to",
+    ),
+    _choice(
         "unknown_query_field", "drop", "refuse", "no_rows", says="a query term whose field does not exist"
     ),
     _choice(

@@ -35,7 +35,7 @@ def record(table: str, sys_id: str, action: str = "INSERT_OR_UPDATE", **values: 
 
 def update(payload: str, *, of: str = SET, action: str = "INSERT_OR_UPDATE", **values: str) -> str:
     """An update of a set."""
-    found = re.search(r'table="(\w+)".*<sys_id>(\w+)</sys_id>', payload)
+    found = re.search(r'table="(\w+)".*<sys_id>(\w+)</sys_id>', payload, re.DOTALL)
     name = f"{found[1]}_{found[2]}" if found else "broken"
     fields = {"application": "global", "name": name, "target_name": name, **values}
     inner = "".join(f"<{key}>{html.escape(value)}</{key}>" for key, value in fields.items())

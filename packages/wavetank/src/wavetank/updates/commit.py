@@ -15,10 +15,12 @@ from wavetank.behaviour import pipeline
 from wavetank.errors import PlatformError
 from wavetank.security import roles
 from wavetank.security.access import ELEVATED
+from wavetank.security.passwords import MARK
 from wavetank.updates import retrieved
 from wavetank.updates.unload import SETS, UPDATES, BadUnload, Record
 
 if TYPE_CHECKING:
+    from wavetank.database.dictionary import Field
     from wavetank.database.store import Row
     from wavetank.instance import Instance
     from wavetank.updates.retrieved import Update
@@ -108,7 +110,7 @@ def _write(instance: Instance, update: Update, record: Record, here: Row | None,
     given = {
         name: value
         for name, value in record.values.items()
-        if name in known.fields and name != "sys_id" and (value or name not in _STAMPS)
+        if name != "sys_id" and _taken(known.fields.get(name), value)
     }
     values = {**stamps, **given}
     if "sys_class_name" in known.fields:
@@ -122,6 +124,13 @@ def _write(instance: Instance, update: Update, record: Record, here: Row | None,
         return
     defaults = retrieved.defaults(instance, record.table)
     instance.database.insert(record.table, {**defaults, **values, "sys_id": record.sys_id}, by=by)
+
+
+def _taken(field: Field | None, value: str) -> bool:
+    """Whether a value is stored: of known fields, stamps that say something, no secret in the clear."""
+    if field is None or (field.name in _STAMPS and not value):
+        return False
+    return field.type != "password2" or not value or value.startswith(MARK)
 
 
 def _check_unique(instance: Instance, record: Record, values: Mapping[str, str]) -> None:

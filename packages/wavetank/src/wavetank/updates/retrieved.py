@@ -212,7 +212,7 @@ def _missing(instance: Instance, row: Row, record: Record, brought: _Brought) ->
         return
     for name, value in record.values.items():
         field = known.fields.get(name)
-        if field is None or not value or name in _TAKEN_AS_READ or not _configuration(instance, field):
+        if field is None or not value or name in _TAKEN_AS_READ or not _looked_for(instance, field):
             continue
         if value in brought.records or _is_there(instance, field, value):
             continue
@@ -226,9 +226,12 @@ def _not_found(table: str) -> str:
     return f"Could not find a record in {table} referenced in this update"
 
 
-def _configuration(instance: Instance, field: Field) -> bool:
-    """Whether a field refers to configuration: data is not looked for."""
-    return field.type == "reference" and "sys_metadata" in instance.dictionary.hierarchy(field.reference)
+def _looked_for(instance: Instance, field: Field) -> bool:
+    """Whether the preview looks for what a field refers to: configuration always, data by a setting."""
+    if field.type != "reference":
+        return False
+    data = instance.settings.get("preview_data") == "checked"
+    return data or "sys_metadata" in instance.dictionary.hierarchy(field.reference)
 
 
 def _is_there(instance: Instance, field: Field, value: str) -> bool:
