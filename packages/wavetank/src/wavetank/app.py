@@ -94,5 +94,6 @@ def _first_properties(options: Options) -> Mapping[str, Any]:
         restriction.ENFORCE: new,
         oauth.ACTIVE: "true",
         oauth.BODY_ONLY: new,
+        **({oauth.STATE_REQUIRED: "true"} if options.zboot else {}),
         access.TERM: new,
     }

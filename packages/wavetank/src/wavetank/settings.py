@@ -88,6 +88,7 @@ ALL: tuple[Setting, ...] = (
         "refuse",
         says="client id and secret of a token request in a Basic header instead of the form",
     ),
+    Setting("authorization_code_seconds", 60, (), "how long an authorization code is good for"),
     _choice(
         "no_op_update",
         "ignored",

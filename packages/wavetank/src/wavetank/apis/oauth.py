@@ -1,4 +1,4 @@
-"""Inbound OAuth 2.0: `/oauth_token.do` and `/oauth_revoke_token.do`.
+"""Inbound OAuth 2.0: `/oauth_token.do` and `/oauth_revoke_token.do`. `/oauth_auth.do` is a page of the UI.
 
 Nearly every failure is the same 401 (measured on developer instances); the true cause is only in the
 instance's own log, here the `wavetank` logger. Sources: ServiceNow docs: OAuth API request parameters,
@@ -24,6 +24,7 @@ CLIENT_GRANT = "glide.oauth.inbound.client.credential.grant_type.enabled"
 PASSWORD_GRANT_OFF = "glide.oauth.inbound.ropc.grant_type.disabled"  # noqa: S105
 ACTIVE = "com.snc.platform.security.oauth.is.active"
 BODY_ONLY = "glide.oauth.allow.parameters.in.post.body.only"
+STATE_REQUIRED = "glide.oauth.state.parameter.required"
 DEFAULT_ACCESS = 1800
 DEFAULT_REFRESH = 8_640_000
 
@@ -78,13 +79,14 @@ def _grant(instance: Instance, form: Form) -> dict[str, Any]:
         "password": _password,
         "client_credentials": _client_credentials,
         "refresh_token": _refresh,
+        "authorization_code": _authorization_code,
     }
     kind = form.get("grant_type", "")
     if kind not in grants:
         raise Refused(f"unsupported grant type {kind!r}", "unsupported_grant_type", "unsupported_grant_type")
     client = _client(instance, form, kind)
     wanted = form.get("scope", "")
-    if wanted and not all(_has_scope(instance, client, scope) for scope in wanted.split()):
+    if not scopes_known(instance, client, wanted):
         raise Refused(f"invalid_scope: {wanted}")
     return grants[kind](instance, client, form)
 
@@ -120,6 +122,22 @@ def _refresh(instance: Instance, client: Row, form: Form) -> dict[str, Any]:
     return _answer(instance, user, client, held.scheme, refresh=True)
 
 
+def _authorization_code(instance: Instance, client: Row, form: Form) -> dict[str, Any]:
+    """A code is used up by the first try, and only its own client gets anything for it."""
+    grant = instance.identity.codes.take(form.get("code", ""))
+    if grant is None or grant.client != client["sys_id"]:
+        raise Refused("invalid_grant: the code is unknown, used, expired or another client's")
+    if form.get("redirect_uri", "") != grant.redirect_uri:
+        raise Refused("invalid_grant: the redirect URI is not the one the code was asked for with")
+    if grant.challenge and not grant.verified_by(form.get("code_verifier", "")):
+        raise Refused("invalid_grant: the code verifier does not fit the code challenge")
+    user = instance.database.get("sys_user", grant.user)
+    if user is None or not instance.identity.may_log_in(user, minting=True):
+        raise Refused(f"the user {grant.user} may not log in")
+    # Only private clients are given refresh tokens (ServiceNow docs: Authorization code grant workflow).
+    return _answer(instance, user, client, "oauth_code", refresh=client["public_client"] != "true")
+
+
 def _answer(instance: Instance, user: Row, client: Row, scheme: str, *, refresh: bool) -> dict[str, Any]:
     tokens = instance.identity.tokens
     seconds = _lifespan(client["access_token_lifespan"], DEFAULT_ACCESS)
@@ -139,9 +157,8 @@ def _lifespan(text: str, default: int) -> int:
 def _client(instance: Instance, form: Form, kind: str) -> Row:
     """The registry entry that asks, proven by its secret; a public one may refresh without."""
     wanted = form.get("client_id", "")
-    client = instance.database.first("oauth_entity", client_id=wanted) if wanted else None
-    # The database compares without case; a client id does not.
-    if client is None or client["client_id"] != wanted or client["active"] == "false":
+    client = registered(instance, wanted)
+    if client is None:
         raise Refused(f"invalid_client: {wanted!r} is unknown or inactive")
     if client["public_client"] == "true" and kind != "client_credentials" and "client_secret" not in form:
         return client
@@ -152,6 +169,20 @@ def _client(instance: Instance, form: Form, kind: str) -> Row:
     if not secret or not hmac.compare_digest(secret.encode(), form.get("client_secret", "").encode()):
         raise Refused(f"invalid_client: wrong secret for {wanted!r}")
     return client
+
+
+def registered(instance: Instance, client_id: str) -> Row | None:
+    """The active registry entry of a client id; None when there is none."""
+    client = instance.database.first("oauth_entity", client_id=client_id) if client_id else None
+    # The database compares without case; a client id does not.
+    if client is None or client["client_id"] != client_id or client["active"] == "false":
+        return None
+    return client
+
+
+def scopes_known(instance: Instance, client: Row, wanted: str) -> bool:
+    """Whether every scope of a request, separated by blanks, is one of the client's."""
+    return all(_has_scope(instance, client, scope) for scope in wanted.split())
 
 
 def _has_scope(instance: Instance, client: Row, scope: str) -> bool:

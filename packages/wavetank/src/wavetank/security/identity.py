@@ -12,6 +12,7 @@ from wavetank.clock import parse
 from wavetank.errors import PlatformError
 from wavetank.releases import release
 from wavetank.security import restriction
+from wavetank.security.codes import Codes
 from wavetank.security.credentials import Presented
 from wavetank.security.keys import Keys
 from wavetank.security.passwords import Passwords
@@ -46,6 +47,7 @@ class Identity:
         self._revision = -1
         self.tokens = Tokens(instance)
         self.keys = Keys(instance)
+        self.codes = Codes(instance)
         self.resume()
 
     def claimed(self, presented: Presented) -> str:

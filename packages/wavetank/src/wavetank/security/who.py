@@ -16,8 +16,8 @@ class Session:
     """A user with the roles of the moment.
 
     `roles` are the roles held by a row of sys_user_has_role, granted or inherited; `explicit_roles`
-    only those granted to the user itself. `scheme` is basic, api_key, oauth_password, oauth_client or session
-    (a login in the UI).
+    only those granted to the user itself. `scheme` is basic, api_key, oauth_password, oauth_client,
+    oauth_code or session (a login in the UI).
     """
 
     user: Mapping[str, str]

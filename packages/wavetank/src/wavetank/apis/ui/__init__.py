@@ -2,9 +2,16 @@
 
 from starlette.routing import Route
 
-from wavetank.apis.ui import api_keys, approvals, login, records, updates
+from wavetank.apis.ui import api_keys, approvals, consent, login, records, updates
 
 
 def routes() -> list[Route]:
     """The routes of the UI. They need `request.app.state.instance` and `request.state.held`."""
-    return [*login.routes(), *approvals.routes(), *api_keys.routes(), *updates.routes(), *records.routes()]
+    return [
+        *login.routes(),
+        *approvals.routes(),
+        *api_keys.routes(),
+        *consent.routes(),
+        *updates.routes(),
+        *records.routes(),
+    ]

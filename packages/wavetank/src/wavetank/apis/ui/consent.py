@@ -1,0 +1,171 @@
+"""`/oauth_auth.do`: a person lets an application act in the person's name, or does not.
+
+ServiceNow docs: Authorization code grant workflow; Authorization code flow state parameter requirement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from wavetank.apis import oauth
+from wavetank.apis.ui import page
+from wavetank.apis.ui.page import field, tag
+
+if TYPE_CHECKING:
+    from wavetank.instance import Instance
+    from wavetank.security.sessions import UiSession
+
+ADDRESS = "/oauth_auth.do"
+MISSING_STATE = "Missing State parameter in request"
+_KEPT = (
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "state",
+    "scope",
+    "code_challenge",
+    "code_challenge_method",
+)
+_GRANTS = ("", "authz_code", "multiple")
+# A SHA-256 digest in base64url (RFC 7636).
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def routes() -> list[Route]:
+    return [Route(ADDRESS, _ask), Route(ADDRESS, _answer, methods=["POST"])]
+
+
+class Wrong(Exception):
+    """A request that must not redirect anywhere: nobody knows whether the address is the client's."""
+
+
+class Denied(Exception):
+    """A request that is answered at the client's address; the text is the OAuth error."""
+
+    def __init__(self, error: str, asked: Asked) -> None:
+        super().__init__(error)
+        self.error = error
+        self.asked = asked
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for authorization whose client and address are known to belong together."""
+
+    client: Mapping[str, str]
+    to: str
+    form: Mapping[str, str]
+
+    def back(self, **answer: str) -> RedirectResponse:
+        """To the client's address, with what became of its request and the state it sent."""
+        if "state" in self.form:
+            answer["state"] = self.form["state"]
+        joint = "&" if "?" in self.to else "?"
+        return page.to(f"{self.to}{joint}{urlencode(answer)}")
+
+
+async def _ask(request: Request) -> Response:
+    instance, held = _place(request)
+    with instance.lock:
+        try:
+            asked = _asked(instance, request.query_params)
+        except Wrong as wrong:
+            return page.show(instance, str(wrong), held=held, status=400)
+        except Denied as denied:
+            return denied.asked.back(error=denied.error)
+    if held is None:
+        return page.to_login(request)
+    name = asked.client["name"]
+    kept = [field("hidden", key, asked.form[key]) for key in _KEPT if key in asked.form]
+    form = tag(
+        "form",
+        field("hidden", "sysparm_ck", held.token),
+        *kept,
+        tag("button", "Allow", name_="sys_action", value="allow"),
+        " ",
+        tag("button", "Deny", name_="sys_action", value="deny"),
+        method="post",
+        action=ADDRESS,
+    )
+    says = tag(
+        "p", tag("b", name), " asks to act on ", tag("b", instance.name), f" as {held.who.user['name']}."
+    )
+    return page.show(instance, f"Allow {name}?", says, form, held=held)
+
+
+async def _answer(request: Request) -> Response:
+    instance, held = _place(request)
+    body = (await request.body()).decode("utf-8", "replace")
+    form = dict(parse_qsl(body, keep_blank_values=True))
+    if held is None:
+        return page.to(page.LOGIN)
+    if not held.proves(form.get("sysparm_ck", "")):
+        return page.show(instance, page.UNPROVEN, held=held, status=403)
+    with instance.lock:
+        try:
+            asked = _asked(instance, form)
+        except Wrong as wrong:
+            return page.show(instance, str(wrong), held=held, status=400)
+        except Denied as denied:
+            return denied.asked.back(error=denied.error)
+        if form.get("sys_action") != "allow":
+            return asked.back(error="access_denied")
+        code = instance.identity.codes.issue(
+            held.who.sys_id,
+            asked.client["sys_id"],
+            form.get("redirect_uri", ""),
+            form.get("code_challenge", ""),
+        )
+    return asked.back(code=code)
+
+
+def _asked(instance: Instance, form: Mapping[str, str]) -> Asked:
+    """The request, judged. Raises Wrong and Denied."""
+    required = instance.property(oauth.STATE_REQUIRED, "false") == "true"
+    if required and not form.get("state", "").strip():
+        raise Wrong(MISSING_STATE)
+    client = oauth.registered(instance, form.get("client_id", ""))
+    if client is None:
+        raise Wrong("The client is unknown or inactive")
+    asked = Asked(client, _address(client, form.get("redirect_uri", "")), form)
+    error = _error(instance, asked)
+    if error:
+        raise Denied(error, asked)
+    return asked
+
+
+def _address(client: Mapping[str, str], given: str) -> str:
+    """Where to answer: the registered URL that was named exactly, or the only one. Raises Wrong."""
+    known = [each for each in re.split(r"[\s,]+", client["redirect_url"]) if each]
+    if given in known:
+        return given
+    if given or len(known) != 1:
+        raise Wrong("The redirect URI is not one that is registered for the client")
+    return known[0]
+
+
+def _error(instance: Instance, asked: Asked) -> str:
+    form, client = asked.form, asked.client
+    if form.get("response_type") != "code":
+        return "unsupported_response_type"
+    if client["inbound_grant_type"] not in _GRANTS or instance.property(oauth.ACTIVE, "true") != "true":
+        return "unauthorized_client"
+    if not oauth.scopes_known(instance, client, form.get("scope", "")):
+        return "invalid_scope"
+    challenge = form.get("code_challenge", "")
+    needed = client["public_client"] == "true" or client["use_pkce"] == "true"
+    sound = form.get("code_challenge_method") == "S256" and _CHALLENGE.fullmatch(challenge)
+    return "invalid_request" if (needed or challenge) and not sound else ""
+
+
+def _place(request: Request) -> tuple[Instance, UiSession | None]:
+    held: UiSession | None = getattr(request.state, "held", None)
+    return request.app.state.instance, held
