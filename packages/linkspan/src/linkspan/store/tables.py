@@ -17,6 +17,7 @@ metadata = sa.MetaData(
 
 # SQLite numbers only an INTEGER key by itself; PostgreSQL wants the wide type.
 Sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Version = Sequence  # a far side may count in microseconds
 
 link = sa.Table(
     "link",
@@ -32,7 +33,7 @@ link = sa.Table(
     sa.Column("parent_id", Sequence, comment="the incident's link, for a follow-up"),
     sa.Column("base", sa.JSON, comment="what both sides last agreed on"),
     sa.Column("mod_count", sa.Integer, nullable=False, server_default="-1"),
-    sa.Column("peer_version", sa.Integer, nullable=False, server_default="-1"),
+    sa.Column("peer_version", Version, nullable=False, server_default="-1"),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("synced_at", sa.Float),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
@@ -53,7 +54,7 @@ inbox = sa.Table(
     sa.Column("link_id", Sequence, sa.ForeignKey("link.id"), nullable=False),
     sa.Column("side", sa.Text, nullable=False, comment="instance or peer: where it happened"),
     sa.Column("event_id", sa.Text, nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("version", Version, nullable=False),
     sa.Column("payload", sa.JSON),
     sa.Column("received_at", sa.Float, nullable=False),
     sa.Column("fate", sa.Text, comment="null while pending"),

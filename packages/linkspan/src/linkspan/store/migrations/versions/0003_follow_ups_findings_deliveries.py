@@ -158,3 +158,7 @@ def upgrade() -> None:
             )
         )
         batch_op.create_index(batch_op.f("ix_link_parent_id"), ["parent_id"], unique=False)
+    # A far side may count its versions in microseconds. SQLite's integers are wide enough as they are.
+    if op.get_bind().dialect.name == "postgresql":
+        for table, column in (("link", "peer_version"), ("inbox", "version")):
+            op.alter_column(table, column, existing_type=sa.Integer(), type_=sa.BigInteger())
