@@ -1,0 +1,1 @@
+"""Far sides that are other people's products, one file each."""
