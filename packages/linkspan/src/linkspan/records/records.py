@@ -48,7 +48,7 @@ class Records:
 
         Raises Ambiguous while the outcome of an earlier try is open; try again later.
         """
-        key = f"create/{self._instance}/{table}/{correlation_id}"
+        key = self._create_key(table, correlation_id)
         again = self._open(key, table=table, kind="create", target=correlation_id, content=_digest(values))
         if again:
             found = self.find(table, correlation_id, fields=fields)
@@ -62,6 +62,12 @@ class Records:
         )
         self._close(key, record["sys_id"])
         return record
+
+    def attempted(self, table: str, correlation_id: str) -> bool:
+        """Whether a create with this correlation id is on record here, whatever became of it."""
+        with self._database.read() as connection:
+            found = sa.select(intent.c.key).where(intent.c.key == self._create_key(table, correlation_id))
+            return connection.execute(found).first() is not None
 
     def find(self, table: str, correlation_id: str, *, fields: Sequence[str]) -> dict[str, str] | None:
         """The oldest record with this correlation id.
@@ -121,6 +127,9 @@ class Records:
         return record
 
     # --- intents
+
+    def _create_key(self, table: str, correlation_id: str) -> str:
+        return f"create/{self._instance}/{table}/{correlation_id}"
 
     def _open(self, key: str, **values: str) -> bool:
         """Commit the intent; True when an earlier try is on record."""

@@ -1,0 +1,1 @@
+"""Security findings from outside: read, judged by rules, and made into incidents."""

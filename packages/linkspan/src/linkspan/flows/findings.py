@@ -1,0 +1,401 @@
+"""Findings from files, from signed deliveries and as a sample, into incidents; and what became of them."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from linkspan.config.values import FindingsConfig
+from linkspan.connection import Connection
+from linkspan.core import clock
+from linkspan.core.errors import ConfigError, LinkspanError, SecretUnavailable
+from linkspan.feed.journal import Author, NoteReader
+from linkspan.findings import formats, rules
+from linkspan.findings.draft import CHOICE_FIELDS
+from linkspan.findings.finding import Entry, Finding, Unreadable
+from linkspan.findings.preview import Preview
+from linkspan.findings.raising import Binding, Groups, Raiser
+from linkspan.records import Records
+from linkspan.schema.limits import limits
+from linkspan.store import Database
+from linkspan.store import findings as store
+
+if TYPE_CHECKING:
+    from linkspan.flows.hub import Hub
+    from linkspan.flows.wiring import Wiring
+
+Document = dict[str, Any]
+PATIENCE_SECONDS = 12.0
+
+log = structlog.get_logger("linkspan.findings")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What an import did: ``counts`` of what it received, ``problems`` that stopped it or a file."""
+
+    counts: dict[str, int]
+    batches: tuple[str, ...]
+    problems: tuple[LinkspanError, ...] = ()
+
+
+def source_of(wiring: Wiring, name: str | None) -> FindingsConfig:
+    """The source of this name, or the only one. Raises ConfigError naming the ones there are."""
+    sources = wiring.config.findings
+    if name is None and len(sources) == 1:
+        return next(iter(sources.values()))
+    if name is not None and name in sources:
+        return sources[name]
+    cause = f"there is no source {name}" if name else "there is more than one source"
+    raise ConfigError(
+        cause if sources else "no source of findings is configured",
+        fix=(
+            f"--source with one of: {', '.join(sources)}"
+            if sources
+            else "add findings: {scanner: {instance: …, account: …}}"
+        ),
+        where=wiring.config.path.name,
+    )
+
+
+def bind(wiring: Wiring, source: FindingsConfig, *, read_only: bool = False) -> Binding:
+    """Sign in and read what is needed of the instance. Raises the errors of ``core.errors``."""
+    chosen = rules.load(source.rules)
+    line = wiring.connection(source.account, source.instance, read_only=read_only)
+    me = line.whoami()
+    return Binding(
+        source=source.name,
+        instance=source.instance,
+        connection=line,
+        records=Records(
+            wiring.database,
+            line,
+            instance=source.instance,
+            transaction_seconds=wiring.instance(source.instance).transaction_seconds,
+        ),
+        notes=NoteReader(line, Author(user_name=me["user_name"], name=me["name"])),
+        database=wiring.database,
+        rules=chosen,
+        limits=limits(_eyes(wiring, source, line), CHOICE_FIELDS),
+        account=me["sys_id"],
+        budget_per_hour=source.budget_per_hour,
+    )
+
+
+def import_files(
+    wiring: Wiring,
+    source: FindingsConfig,
+    paths: Sequence[Path],
+    *,
+    format_name: str | None = None,
+    announce: Callable[[str], None] = lambda _sentence: None,
+) -> Imported:
+    """Take in files and serve what is in them. What cannot be read is quarantined, not lost.
+
+    Everything is committed before the first incident is created; what an earlier import or delivery
+    of this source left is served too, and counted there. Raises ConfigError for a path or a rule that
+    is wrong, before anything is taken in.
+    """
+    rules.load(source.rules)
+    contents = [(path, _bytes(path)) for path in paths]
+    run = f"import {clock.iso_time(clock.now())} {secrets.token_hex(4)}"
+    batches: list[str] = []
+    problems: list[LinkspanError] = []
+    for path, data in contents:
+        batch = f"{run} {len(batches)} {path.name}"
+        entries: Iterator[Entry] | list[Entry]
+        try:
+            entries = formats.read(data, format_name=format_name)
+        except Unreadable as error:
+            error.where = ": ".join(part for part in (str(path), error.where) if part)
+            problems.append(error)
+            entries = [_whole_file(error, data)]
+        with wiring.database.begin() as connection:
+            new = store.receive(connection, source.name, batch, map(_received, entries))
+        batches.append(batch)
+        announce(f"{path}: {new} received")
+    try:
+        _serve(Raiser(bind(wiring, source)), wiring.database, source.name)
+    except LinkspanError as error:
+        problems.append(error)
+    with wiring.database.read() as connection:
+        counts = store.counts(connection, source.name, batches)
+    return Imported(counts=counts, batches=tuple(batches), problems=tuple(problems))
+
+
+def retry(wiring: Wiring, source: FindingsConfig) -> Imported:
+    """Serve again what is parked or queued. The counts are those of the source."""
+    with wiring.database.begin() as connection:
+        store.retry(connection, source.name)
+    problems: tuple[LinkspanError, ...] = ()
+    try:
+        _serve(Raiser(bind(wiring, source)), wiring.database, source.name)
+    except LinkspanError as error:
+        problems = (error,)
+    with wiring.database.read() as connection:
+        counts = store.counts(connection, source.name)
+    return Imported(counts=counts, batches=(), problems=problems)
+
+
+def preview_file(
+    wiring: Wiring, source: FindingsConfig, path: Path, *, format_name: str | None = None
+) -> Document:
+    """What an import of this file would do: reads only, and nothing is kept. Raises Unreadable."""
+    data = _bytes(path)
+    try:
+        entries = formats.read(data, format_name=format_name)
+    except Unreadable as error:
+        error.where = ": ".join(part for part in (str(path), error.where) if part)
+        raise
+    binding = bind(wiring, source, read_only=True)
+    return Preview(binding, Groups(binding.connection).find).of(entries)
+
+
+def findings_status(wiring: Wiring, source: str | None = None, *, limit: int = 20) -> Document:
+    """Counts of everything ever received, by source and together, with what waits for a person."""
+    names = [source_of(wiring, source).name] if source else list(wiring.config.findings)
+    return status_of(wiring.database, names, limit=limit)
+
+
+def status_of(database: Database, names: Sequence[str], *, limit: int = 20) -> Document:
+    """As ``findings_status``, for these sources."""
+    with database.read() as connection:
+        by_source = {name: store.counts(connection, name) for name in names}
+        needs = [row for name in names for row in store.in_need(connection, name, limit=limit)]
+    total = {key: sum(one[key] for one in by_source.values()) for key in ("received", *store.FATES)}
+    return {**total, "sources": by_source, "in_need": [_need(row) for row in needs]}
+
+
+def listed(database: Database, source: str | None = None) -> Iterator[Document]:
+    """Every finding with its record, the one seen last first."""
+    offset, step = 0, 500
+    while True:
+        with database.read() as connection:
+            rows = store.newest(connection, source, limit=step, offset=offset)
+        yield from (_shown(row) for row in rows)
+        if len(rows) < step:
+            return
+        offset += step
+
+
+def send_sample(wiring: Wiring, source: FindingsConfig) -> Document:
+    """Send one marked finding the whole way and read its incident back.
+
+    ``{counts, record: {sys_id, number, url, …}}``. Raises what stopped it.
+    """
+    finding = sample()
+    entry = Entry(place="sample", finding=finding)
+    batch = f"test {clock.iso_time(clock.now())} {secrets.token_hex(4)}"
+    with wiring.database.begin() as connection:
+        store.receive(connection, source.name, batch, [_received(entry)])
+    binding = bind(wiring, source)
+    _serve(Raiser(binding), wiring.database, source.name)
+    with wiring.database.read() as connection:
+        counts = store.counts(connection, source.name, [batch])
+        known = store.known(connection, source.name, finding.fingerprint)
+        needs = [_need(row) for row in store.in_need(connection, source.name) if row["batch"] == batch]
+    record: Document | None = None
+    if known is not None and known.sys_id:
+        fields = ("sys_id", "number", "short_description", "priority", "assignment_group", "correlation_id")
+        found = binding.connection.table.get(known.table_name, known.sys_id, fields=fields)
+        url = wiring.instance(source.instance).url
+        record = None if found is None else {**found, "url": f"{url}/incident.do?sys_id={known.sys_id}"}
+    return {**counts, "record": record, "in_need": needs}
+
+
+def sample() -> Finding:
+    """The finding of ``linkspan findings test``: marked as a sample, and new each time."""
+    uid = f"sample-{secrets.token_hex(6)}"
+    return Finding(
+        product="linkspan",
+        rule="sample",
+        title="Sample finding: no action needed",
+        severity="critical",
+        identity=("sample", uid),
+        resource="sample/resource",
+        where="sample/resource",
+        message="Sent by `linkspan findings test` to show that findings become incidents.",
+        remediation="Close this incident.",
+        uid=uid,
+    )
+
+
+# --- deliveries to the hub
+
+
+@dataclass
+class Intake:
+    """What the hub does with findings: takes deliveries in, and serves them on threads of its own."""
+
+    wiring: Wiring
+    _news: dict[str, threading.Event] = field(default_factory=dict)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._news = {name: threading.Event() for name in self.wiring.config.findings}
+
+    @property
+    def sources(self) -> Mapping[str, FindingsConfig]:
+        """The configured sources."""
+        return self.wiring.config.findings
+
+    def keys(self, source: str) -> list[str]:
+        """The secrets with which this source may sign. Raises SecretUnavailable."""
+        wanted = self.sources[source]
+        return [self.wiring.secret(one, where=wanted.where).reveal() for one in wanted.secrets]
+
+    def receive(self, source: str, message_id: str, body: bytes) -> bool:
+        """Commit a delivery; False when it was received before. Raises Unreadable."""
+        batch = f"delivery {message_id}"
+        entries = [_received(entry) for entry in formats.read(body)]
+        with self.wiring.database.begin() as connection:
+            new = store.deliver(connection, source, message_id, body)
+            if new:
+                store.receive(connection, source, batch, entries)
+        if new:
+            self._news[source].set()
+        return new
+
+    def start(self) -> None:
+        """Begin to serve each source."""
+        for source in self.sources.values():
+            thread = threading.Thread(
+                target=self._keep_serving, args=(source,), name=f"findings-{source.name}", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """End after the sighting that is being served."""
+        self._stopping.set()
+        for event in self._news.values():
+            event.set()
+        for thread in self._threads:
+            thread.join(5)
+
+    def _keep_serving(self, source: FindingsConfig) -> None:
+        failures = 0
+        raiser: Raiser | None = None
+        while not self._stopping.is_set():
+            self._news[source.name].clear()
+            try:
+                if self._has_work(source.name):
+                    raiser = raiser or Raiser(bind(self.wiring, source))
+                    raiser.drain(stopping=self._stopping.is_set)
+                failures = 0
+            except LinkspanError as error:
+                failures += 1
+                raiser = None
+                log.warning("findings wait", source=source.name, cause=error.cause, fix=error.fix)
+            except Exception:
+                # The thread must not die in silence: what waits is tried again.
+                failures += 1
+                raiser = None
+                log.exception("findings wait", source=source.name)
+            self._news[source.name].wait(min(2.0**failures, 300.0) if failures else 2.0)
+
+    def _has_work(self, source: str) -> bool:
+        with self.wiring.database.read() as connection:
+            return bool(store.waiting(connection, source, limit=1))
+
+
+def intake_of(hub: Hub) -> Intake | None:
+    """The hub's intake of findings, if it has one."""
+    return next((part for part in hub.background if isinstance(part, Intake)), None)
+
+
+# --- the parts
+
+
+def _serve(raiser: Raiser, database: Database, source: str) -> None:
+    """Drain, and wait a little for writes whose outcome is not known yet."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        raiser.drain()
+        with database.read() as connection:
+            soon = store.soonest(connection, source)
+        wait = 0.0 if soon is None else soon - clock.now()
+        if soon is None or time.monotonic() + wait > until:
+            return
+        time.sleep(max(wait, 0.1))
+
+
+def _eyes(wiring: Wiring, source: FindingsConfig, line: Connection) -> Iterator[Connection]:
+    """Who is asked about the instance's fields: the account, then the administrator where there is one."""
+    yield line
+    if wiring.has_admin(source.instance):
+        try:
+            yield wiring.admin(source.instance, read_only=True)
+        except SecretUnavailable:
+            return
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > formats.SIZE_LIMIT:
+            raise Unreadable(
+                f"larger than {formats.SIZE_LIMIT // 1_048_576} MiB",
+                code="too_large",
+                fix="split it: one run or one day to a file",
+                where=str(path),
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"the file cannot be read: {error.strerror}", where=str(path), fix="check the path"
+        ) from error
+
+
+def _received(entry: Entry) -> store.Received:
+    if entry.finding is None:
+        return store.Received(place=entry.place, payload=entry.text, problem=entry.problem)
+    return store.Received(
+        place=entry.place, fingerprint=entry.finding.fingerprint, payload=entry.finding.document()
+    )
+
+
+def _whole_file(error: Unreadable, data: bytes) -> Entry:
+    text = data[: formats.KEPT_TEXT].decode(errors="replace")
+    return Entry(place="file", problem=error.problem(), text=text)
+
+
+def _need(row: Mapping[str, Any]) -> Document:
+    reason = row["reason"] or {}
+    payload = row["payload"]
+    return {
+        "id": row["seq"],
+        "source": row["source"],
+        "fate": row["fate"],
+        "batch": row["batch"],
+        "place": row["place"],
+        "title": payload["title"] if isinstance(payload, dict) else "",
+        "code": reason.get("code", ""),
+        "where": reason.get("where", ""),
+        "cause": reason.get("cause", ""),
+        "fix": reason.get("fix", ""),
+        "not_before": row["not_before"] or None,
+    }
+
+
+def _shown(row: Mapping[str, Any]) -> Document:
+    document = row["document"]
+    return {
+        "id": row["id"],
+        "source": row["source"],
+        **{key: row[key] for key in ("product", "rule", "title", "severity", "resource", "state")},
+        "where": document["where"],
+        "fingerprint": row["fingerprint"],
+        "sightings": row["sightings"],
+        "first_seen": clock.iso_time(row["first_seen_at"]),
+        "last_seen": clock.iso_time(row["last_seen_at"]),
+        "number": row["number"],
+        "sys_id": row["sys_id"],
+    }

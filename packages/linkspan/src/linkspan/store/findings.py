@@ -1,0 +1,294 @@
+"""Findings and their sightings: received once, each with the fate it came to.
+
+A sighting is committed before anything is done about it. received is the sum of the fates, always;
+what has no fate yet counts as queued.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from linkspan.core import clock
+from linkspan.store.database import insert_new, upsert
+from linkspan.store.tables import delivery, finding, sighting
+
+Fate = Literal[
+    "created", "updated", "unchanged", "grouped", "queued", "below_threshold", "quarantined", "parked"
+]
+FATES: tuple[Fate, ...] = (
+    *("created", "updated", "unchanged", "grouped"),
+    *("queued", "below_threshold", "quarantined", "parked"),
+)
+HOUR = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """One thing that came in. ``payload`` is the finding's document, or its text if it has a ``problem``."""
+
+    place: str
+    fingerprint: str = ""
+    payload: Any = None
+    problem: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """One that waits to be served."""
+
+    seq: int
+    batch: str
+    place: str
+    fingerprint: str
+    payload: Mapping[str, Any]
+    received_at: float
+    attempts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A finding as it was last seen, and the record that was made of it; ``sys_id`` is empty without one.
+
+    ``written`` holds what is on the record: ``impact``, ``urgency``, ``generation``, ``state``.
+    """
+
+    severity: str
+    state: str
+    sightings: int
+    first_seen_at: float
+    last_seen_at: float
+    noted_at: float | None
+    table_name: str
+    sys_id: str
+    number: str
+    written: Mapping[str, Any]
+
+
+def receive(connection: sa.Connection, source: str, batch: str, entries: Iterable[Received]) -> int:
+    """Commit what came in; how many of it are new. A batch that was received before adds nothing."""
+    now, new = clock.now(), 0
+    for entry in entries:
+        row = {
+            "source": source,
+            "batch": batch,
+            "place": entry.place,
+            "fingerprint": entry.fingerprint,
+            "payload": entry.payload,
+            "received_at": now,
+            "fate": "quarantined" if entry.problem else None,
+            "fated_at": now if entry.problem else None,
+            "reason": dict(entry.problem) if entry.problem else sa.null(),
+        }
+        new += insert_new(connection, sighting, row)
+    return new
+
+
+def deliver(connection: sa.Connection, source: str, message_id: str, body: bytes) -> bool:
+    """Note that a delivery came; False when it came before."""
+    row = {
+        "endpoint": f"findings/{source}",
+        "message_id": message_id,
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "at": clock.now(),
+    }
+    return insert_new(connection, delivery, row)
+
+
+def waiting(connection: sa.Connection, source: str, *, limit: int = 200) -> list[Sighting]:
+    """Sightings to serve whose time has come, oldest first."""
+    query = (
+        sa.select(sighting)
+        .where(_unserved(source), sighting.c.not_before <= clock.now())
+        .order_by(sighting.c.seq)
+        .limit(limit)
+    )
+    return [
+        Sighting(
+            seq=row.seq,
+            batch=row.batch,
+            place=row.place,
+            fingerprint=row.fingerprint,
+            payload=row.payload,
+            received_at=row.received_at,
+            attempts=row.attempts,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def settle(connection: sa.Connection, seq: int, fate: Fate, reason: Mapping[str, str] | None = None) -> bool:
+    """Give a sighting its fate; False when somebody else gave it one."""
+    done = {"fate": fate, "fated_at": clock.now(), "reason": dict(reason) if reason else sa.null()}
+    served = connection.execute(
+        sa.update(sighting)
+        .where(sighting.c.seq == seq, sa.or_(sighting.c.fate.is_(None), sighting.c.fate == "queued"))
+        .values(done)
+    )
+    return served.rowcount > 0
+
+
+def postpone(connection: sa.Connection, seq: int, until: float, reason: Mapping[str, str]) -> None:
+    """Leave a sighting queued until a moment (epoch seconds)."""
+    connection.execute(
+        sa.update(sighting)
+        .where(sighting.c.seq == seq, sa.or_(sighting.c.fate.is_(None), sighting.c.fate == "queued"))
+        .values(
+            fate="queued",
+            fated_at=clock.now(),
+            reason=dict(reason),
+            not_before=until,
+            attempts=sighting.c.attempts + 1,
+        )
+    )
+
+
+def supersede(connection: sa.Connection, source: str, fingerprint: str, before: int) -> None:
+    """Sightings of a finding that were parked are settled by a later one that was served."""
+    told = {"code": "superseded", "cause": "a later sighting was served", "fix": ""}
+    connection.execute(
+        sa.update(sighting)
+        .where(
+            sighting.c.source == source,
+            sighting.c.fingerprint == fingerprint,
+            sighting.c.fate == "parked",
+            sighting.c.seq < before,
+        )
+        .values(fate="unchanged", fated_at=clock.now(), reason=told)
+    )
+
+
+def retry(connection: sa.Connection, source: str) -> int:
+    """Take up again what is parked or waits; how many."""
+    again = connection.execute(
+        sa.update(sighting)
+        .where(sighting.c.source == source, sighting.c.fate.in_(("parked", "queued")))
+        .values(fate=None, fated_at=None, not_before=0.0)
+    )
+    return again.rowcount
+
+
+def later(connection: sa.Connection, source: str) -> int:
+    """How many wait for a moment that has not come."""
+    query = sa.select(sa.func.count()).where(_unserved(source), sighting.c.not_before > clock.now())
+    return int(connection.execute(query).scalar_one())
+
+
+def soonest(connection: sa.Connection, source: str) -> float | None:
+    """When the first that waits is to be served, epoch seconds; None when nothing waits."""
+    query = sa.select(sa.func.min(sighting.c.not_before)).where(_unserved(source))
+    return connection.execute(query).scalar_one_or_none()
+
+
+def created_since(connection: sa.Connection, source: str, moment: float) -> list[float]:
+    """When incidents were created after a moment, oldest first."""
+    query = (
+        sa.select(sighting.c.fated_at)
+        .where(sighting.c.source == source, sighting.c.fate == "created", sighting.c.fated_at > moment)
+        .order_by(sighting.c.fated_at)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def known(connection: sa.Connection, source: str, fingerprint: str) -> Known | None:
+    """What is known of a finding."""
+    query = sa.select(finding).where(finding.c.source == source, finding.c.fingerprint == fingerprint)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    return Known(
+        severity=row.severity,
+        state=row.state,
+        sightings=row.sightings,
+        first_seen_at=row.first_seen_at,
+        last_seen_at=row.last_seen_at,
+        noted_at=row.noted_at,
+        table_name=row.table_name,
+        sys_id=row.sys_id,
+        number=row.number,
+        written=row.written or {},
+    )
+
+
+def remember(
+    connection: sa.Connection,
+    source: str,
+    fingerprint: str,
+    document: Mapping[str, Any],
+    *,
+    seen_at: float,
+    **record: Any,
+) -> None:
+    """Keep the newest sighting of a finding, and columns of its record (``sys_id``, ``written``, …)."""
+    before = known(connection, source, fingerprint)
+    texts = ("product", "rule", "title", "severity", "resource", "state")
+    row = {
+        "source": source,
+        "fingerprint": fingerprint,
+        **{name: document[name] for name in texts},
+        "document": dict(document),
+        "sightings": 1 + (before.sightings if before else 0),
+        "first_seen_at": before.first_seen_at if before else seen_at,
+        "last_seen_at": seen_at,
+        **record,
+    }
+    upsert(connection, finding, row, keys=("source", "fingerprint"))
+
+
+def counts(
+    connection: sa.Connection, source: str | None = None, batches: Sequence[str] | None = None
+) -> dict[str, int]:
+    """``{received, created, …}``: received is counted apart from the fates, so that they can be checked."""
+    chosen = [sighting.c.source == source] if source is not None else []
+    if batches is not None:
+        chosen.append(sighting.c.batch.in_(batches))
+    received = connection.execute(sa.select(sa.func.count(sighting.c.seq)).where(*chosen)).scalar_one()
+    query = sa.select(sighting.c.fate, sa.func.count()).where(*chosen).group_by(sighting.c.fate)
+    found: dict[str, int] = dict.fromkeys(FATES, 0)
+    for fate, count in connection.execute(query):
+        found["queued" if fate is None else fate] += count
+    return {"received": received, **found}
+
+
+def newest(
+    connection: sa.Connection, source: str | None = None, *, limit: int = 50, offset: int = 0
+) -> list[dict[str, Any]]:
+    """Findings, the one seen last first."""
+    query = sa.select(finding).order_by(finding.c.last_seen_at.desc(), finding.c.id.desc())
+    if source is not None:
+        query = query.where(finding.c.source == source)
+    return [dict(row._mapping) for row in connection.execute(query.limit(limit).offset(offset))]
+
+
+def in_need(
+    connection: sa.Connection, source: str | None = None, *, limit: int = 50, fates: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Sightings that wait for a person or for their time, newest first, with cause and fix."""
+    wanted = tuple(fates) or ("parked", "quarantined", "queued")
+    query = (
+        sa.select(
+            *(sighting.c.seq, sighting.c.source, sighting.c.batch, sighting.c.place, sighting.c.fate),
+            *(sighting.c.reason, sighting.c.payload, sighting.c.received_at, sighting.c.not_before),
+        )
+        .where(sighting.c.fate.in_(wanted))
+        .order_by(sighting.c.seq.desc())
+        .limit(limit)
+    )
+    if source is not None:
+        query = query.where(sighting.c.source == source)
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def stamp(connection: sa.Connection) -> tuple[object, ...]:
+    """A value that differs as soon as a sighting came in or got a fate. Cheap."""
+    query = sa.select(sa.func.max(sighting.c.seq), sa.func.max(sighting.c.fated_at))
+    return tuple(connection.execute(query).one())
+
+
+def _unserved(source: str) -> sa.ColumnElement[bool]:
+    open_fate = sa.or_(sighting.c.fate.is_(None), sighting.c.fate == "queued")
+    return sa.and_(sighting.c.source == source, open_fate)
