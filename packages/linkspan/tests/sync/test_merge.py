@@ -38,8 +38,8 @@ class Pair:
 
     def __init__(self) -> None:
         self.record: dict[str, str] = dict(RECORD)
-        self.peer = MAPPING.to_peer(self.record)
-        self.base = rebase(Base(peer={}, record={}), peer=self.peer, record=self.record)
+        self.peer = {name: MAPPING.value(name, self.record) for name in FIELDS}
+        self.base = rebase(MAPPING, Base(peer={}, record={}), peer=self.peer, record=self.record)
 
     def edit_record(self, column: str, value: str) -> None:
         if column == "state" and self.record["state"] == "7":
@@ -54,7 +54,7 @@ class Pair:
             self.peer = {**self.peer, **decided.to_peer}
             self.record = {**self.record, **decided.to_record}
             self.record["priority"] = STOCK_MATRIX[self.record["impact"], self.record["urgency"]]
-            self.base = rebase(self.base, peer=self.peer, record=self.record)
+            self.base = rebase(MAPPING, self.base, peer=self.peer, record=self.record)
             if decided.settled:
                 return round_
         raise AssertionError("does not come to rest")

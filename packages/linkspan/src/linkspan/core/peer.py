@@ -68,7 +68,8 @@ class Peer(Protocol):
     """The far side of a sync: its incidents, or its follow-ups. Methods raise the errors of ``core.errors``.
 
     What the far side does not take in this direction is Rejected with code ``not_taken``, after what it
-    does take was written.
+    does take was written: which fields those are shows in ``fetch``, or when ``create`` is asked again with
+    the same key.
     """
 
     def pull(self, cursor: str, limit: int = 500) -> Pulled:

@@ -22,12 +22,13 @@ DEEP_OVERLAP_SECONDS = 120
 DEEP_EVERY_SECONDS = 60
 
 
-def newest(connection: Connection, table: str) -> str:
+def newest(connection: Connection, table: str, *, exact: bool = False) -> str:
     """The newest visible ``sys_updated_on`` of the table in the platform's text, "" when there is none.
 
-    Access controls may hide the newest rows: an empty page is not the end while the count says more.
+    ``exact`` leaves out rows of tables that extend it. Access controls may hide the newest rows: an empty
+    page is not the end while the count says more.
     """
-    terms, offset = query.order_by("-sys_updated_on"), 0
+    terms, offset = query.all_of(_only(table, exact=exact), query.order_by("-sys_updated_on")), 0
     while True:
         page = connection.table.page(
             table, query=terms, fields=("sys_id", "sys_updated_on"), limit=PAGE, offset=offset
@@ -51,15 +52,17 @@ def matching(connection: Connection, table: str, sys_ids: Sequence[str], *, cond
 
 
 def changed_since(
-    connection: Connection, table: str, *, since: str, fields: Sequence[str]
+    connection: Connection, table: str, *, since: str, fields: Sequence[str], exact: bool = False
 ) -> Iterator[list[dict[str, str]]]:
     """Pages of rows with ``sys_updated_on`` ≥ ``since``, ordered by (sys_updated_on, sys_id).
 
-    ``fields`` must hold sys_id and sys_updated_on. Raises BadReply when the instance ignored the
-    time condition, as it does with query parts it finds invalid (ServiceNow docs: Table API), and
-    NotAuthorized when a field is not in the answer: it leaves out what may not be read.
+    ``fields`` must hold sys_id and sys_updated_on. ``exact`` leaves out rows of tables that extend this
+    one, and wants sys_class_name among them. Raises BadReply when the instance ignored a condition, as it
+    does with query parts it finds invalid (ServiceNow docs: Table API), and NotAuthorized when a field is
+    not in the answer: it leaves out what may not be read.
     """
-    terms, wanted = query.term("sys_updated_on", ">=", since), frozenset(fields)
+    terms = query.all_of(_only(table, exact=exact), query.term("sys_updated_on", ">=", since))
+    wanted = frozenset(fields)
     for rows in connection.table.keyset(table, query=terms, fields=tuple(fields), page_size=PAGE):
         for row in rows:
             if hidden := wanted.difference(row):
@@ -75,7 +78,17 @@ def changed_since(
                     fix="check that the account may query sys_updated_on (query ACLs)",
                     where=table,
                 )
+            if exact and row["sys_class_name"] != table:
+                raise BadReply(
+                    f"{table} answered with a row of {row['sys_class_name']}",
+                    fix="check that the account may query sys_class_name (query ACLs)",
+                    where=table,
+                )
         yield rows
+
+
+def _only(table: str, *, exact: bool) -> str:
+    return query.term("sys_class_name", "=", table) if exact else ""
 
 
 def back(stamp: str, seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,30 +12,44 @@ from linkspan.config.values import SyncConfig
 from linkspan.core.errors import ConfigError
 from linkspan.core.peer import Peer
 from linkspan.feed.journal import Author, NoteReader
+from linkspan.mapping.follow_up import FollowUpMapping
 from linkspan.mapping.incident import STOCK_MATRIX, IncidentMapping
 from linkspan.records import Records
+from linkspan.schema.people import People
 from linkspan.schema.priority import matrix
-from linkspan.sync.binding import Binding
-from linkspan.sync.runner import Line, Runner
+from linkspan.sync.binding import Binding, follow_ups_of
+from linkspan.sync.runner import Runner, Sync
 
 if TYPE_CHECKING:
     from linkspan.desk import Desk
     from linkspan.flows.wiring import Wiring
 
 
+@dataclass(frozen=True, kw_only=True)
+class FarSide:
+    """What a far side gives a sync. ``follow_ups`` is None when it has none; ``title`` is for people."""
+
+    title: str
+    incidents: Peer
+    follow_ups: Peer | None = None
+
+
 def open_runner(wiring: Wiring, desk: Desk, url: str) -> Runner:
     """A runner for every sync of the configuration. Nothing is sent before it starts."""
     private(wiring.home / "engine.db")
-    lines = [
-        Line(name=sync.name, poll_seconds=sync.poll_seconds, bind=partial(bind, wiring, sync, desk, url))
+    syncs = [
+        Sync(name=sync.name, poll_seconds=sync.poll_seconds, bind=partial(bind, wiring, sync, desk, url))
         for sync in wiring.config.syncs.values()
     ]
-    return Runner(wiring.home, wiring.database, lines)
+    return Runner(wiring.home, wiring.database, syncs)
 
 
-def bind(wiring: Wiring, sync: SyncConfig, desk: Desk, url: str) -> Binding:
-    """Sign in and read what the mapping needs. Raises the errors of ``core.errors``."""
-    peer, title = _peer(sync, desk, url)
+def bind(wiring: Wiring, sync: SyncConfig, desk: Desk, url: str) -> tuple[Binding, ...]:
+    """Sign in and read what the mappings need: the line of incidents and, if wished, of follow-ups.
+
+    Both share one connection. Raises the errors of ``core.errors``.
+    """
+    far = _far_side(wiring, sync, desk, url)
     instance = wiring.instance(sync.instance)
     connection = wiring.connection(sync.account, sync.instance)
     try:
@@ -43,11 +58,11 @@ def bind(wiring: Wiring, sync: SyncConfig, desk: Desk, url: str) -> Binding:
         connection.close()  # binding is tried again until it succeeds
         raise
     author = Author(user_name=me["user_name"], name=me["name"])
-    return Binding(
+    incidents = Binding(
         name=sync.name,
         instance=sync.instance,
-        peer=peer,
-        peer_title=title,
+        peer=far.incidents,
+        peer_title=far.title,
         connection=connection,
         records=Records(
             wiring.database,
@@ -62,10 +77,31 @@ def bind(wiring: Wiring, sync: SyncConfig, desk: Desk, url: str) -> Binding:
         condition=sync.filter,
         poll_seconds=sync.poll_seconds,
     )
+    if not sync.follow_ups:
+        return (incidents,)
+    if far.follow_ups is None:
+        raise ConfigError(
+            f"{far.title} has no follow-ups", fix="leave follow_ups out of this sync", where=sync.where
+        )
+    return (incidents, follow_ups(incidents, far.follow_ups, table=sync.follow_ups))
 
 
-def _peer(sync: SyncConfig, desk: Desk, url: str) -> tuple[Peer, str]:
-    makers: dict[str, Callable[[], tuple[Peer, str]]] = {"desk": lambda: _desk_peer(desk, url)}
+def follow_ups(incidents: Binding, peer: Peer, *, table: str) -> Binding:
+    """The line of follow-ups beside a line of incidents."""
+    return replace(
+        incidents,
+        name=follow_ups_of(incidents.name),
+        peer=peer,
+        mapping=FollowUpMapping(people=People(incidents.connection)),
+        table=table,
+        exact=True,
+        parents=incidents.name,
+        condition="",
+    )
+
+
+def _far_side(wiring: Wiring, sync: SyncConfig, desk: Desk, url: str) -> FarSide:  # noqa: ARG001
+    makers: dict[str, Callable[[], FarSide]] = {"desk": lambda: _desk(desk, url)}
     if sync.peer not in makers:
         raise ConfigError(
             f"the far side {sync.peer} is not built yet", fix="use peer: desk", where=str(sync.where)
@@ -73,7 +109,7 @@ def _peer(sync: SyncConfig, desk: Desk, url: str) -> tuple[Peer, str]:
     return makers[sync.peer]()
 
 
-def _desk_peer(desk: Desk, url: str) -> tuple[Peer, str]:
+def _desk(desk: Desk, url: str) -> FarSide:
     from linkspan.desk.peer import DeskPeer
 
-    return DeskPeer(desk, url=url), "the desk"
+    return FarSide(title="the desk", incidents=DeskPeer(desk, url=url))

@@ -13,6 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import ClassVar
+
+from linkspan.mapping.contract import Unmapped
+from linkspan.mapping.text import cut, lines
 
 FIELDS = ("name", "summary", "severity", "status")
 # Which columns of the record speak for a field. A change of any of them is a change of the field.
@@ -83,20 +87,21 @@ COMPATIBLE: Mapping[str, frozenset[str]] = MappingProxyType(
 FINAL_STATES = frozenset({CLOSED})
 
 
-class Unmapped(ValueError):
-    """A value for which no rule says what it means on the other side: it is parked, never guessed."""
-
-    def __init__(self, field_name: str, value: str) -> None:
-        super().__init__(f"{field_name} {value!r} has no counterpart in the mapping")
-        self.field = field_name
-        self.value = value
-
-
 @dataclass(frozen=True, kw_only=True)
 class IncidentMapping:
-    """The mapping with an instance's own facts in it. ``matrix`` is (impact, urgency) → priority."""
+    """A ``mapping.contract.RecordMapping`` with an instance's own facts in it.
 
+    ``matrix`` is (impact, urgency) → priority. ``levels`` are the severities that the far side tells
+    apart, gravest first; a record below the last one counts as that one.
+    """
+
+    kind: ClassVar[str] = "incident"
+    fields: ClassVar[tuple[str, ...]] = FIELDS
+    columns: ClassVar[Mapping[str, tuple[str, ...]]] = COLUMNS
+    record_fields: ClassVar[tuple[str, ...]] = RECORD_FIELDS
+    carries_notes: ClassVar[bool] = True
     matrix: Mapping[tuple[str, str], str] = field(default_factory=lambda: STOCK_MATRIX)
+    levels: tuple[str, ...] = LEVELS
     name_length: int = 160
     summary_length: int = 4000
     close_code: str = "Solution provided"
@@ -105,38 +110,33 @@ class IncidentMapping:
 
     # --- record → far side
 
-    def to_peer(self, record: Mapping[str, str]) -> dict[str, str]:
-        """All four fields of a record that has no counterpart yet. Raises Unmapped."""
-        return {
-            "name": self._name_of(record),
-            "summary": record["description"],
-            "severity": self._level(record),
-            "status": _STATUS_OF_NEW[_known_state(record)],
-        }
+    def value(self, name: str, record: Mapping[str, str]) -> str:
+        """A field of a record that has no counterpart yet. Raises Unmapped."""
+        if name == "name":
+            return self._name_of(record)
+        if name == "summary":
+            return record["description"]
+        if name == "severity":
+            return self._level(record)
+        return _STATUS_OF_NEW[_known_state(record)]
 
     def back(self, name: str, record: Mapping[str, str], peer_value: str) -> str | None:
         """What the far side's field becomes after the record changed; None for "as it is".
 
         Raises Unmapped.
         """
-        if name == "name":
-            value = self._name_of(record)
-        elif name == "summary":
-            value = record["description"]
-        elif name == "severity":
-            value = self._level(record)
-        else:
+        if name == "status":
             return _status_back(_known_state(record), peer_value)
-        return None if self.agrees(name, peer_value, record) else value
+        return None if self.agrees(name, peer_value, record) else self.value(name, record)
 
     # --- far side → record
 
     def agrees(self, name: str, peer_value: str, record: Mapping[str, str]) -> bool:
         """True when the record already says what the far side says. Raises Unmapped."""
         if name == "name":
-            return self._cut(peer_value, self.name_length) == self._name_of(record)
+            return cut(peer_value, self.name_length) == self._name_of(record)
         if name == "summary":
-            return self._cut(peer_value, self.summary_length) == _lines(record["description"])
+            return cut(peer_value, self.summary_length) == lines(record["description"])
         if name == "severity":
             return peer_value == self._level(record)
         return _known_state(record) in _compatible(peer_value)
@@ -147,12 +147,33 @@ class IncidentMapping:
         ``record`` is None when the record is about to be created. Raises Unmapped.
         """
         if name == "name":
-            return {"short_description": self._cut(peer_value, self.name_length)}
+            return {"short_description": cut(peer_value, self.name_length)}
         if name == "summary":
-            return {"description": self._cut(peer_value, self.summary_length)}
+            return {"description": cut(peer_value, self.summary_length)}
         if name == "severity":
             return self._pair(peer_value, record)
         return self._state(peer_value, record)
+
+    def is_final(self, name: str, record: Mapping[str, str]) -> bool:
+        """A closed incident cannot be reopened."""
+        return name == "status" and record["state"] in FINAL_STATES
+
+    # --- the beginning and the end
+
+    def at_creation(self, account: str) -> dict[str, str]:
+        """The caller is our user: nobody on the far side is known to the instance."""
+        return {"caller_id": account}
+
+    def expected(self, columns: Mapping[str, str]) -> dict[str, str]:
+        """A new incident is in state New, and its priority follows impact and urgency."""
+        priority = self.matrix[columns["impact"], columns["urgency"]]
+        return {"state": NEW, "priority": priority, **columns}
+
+    def when_gone(self, record: Mapping[str, str], peer_title: str) -> dict[str, str] | None:  # noqa: ARG002
+        """None: an incident stays as people left it."""
+        return None
+
+    # --- columns
 
     def _pair(self, level: str, record: Mapping[str, str] | None) -> dict[str, str]:
         if level not in LEVELS:
@@ -189,18 +210,13 @@ class IncidentMapping:
     # --- values
 
     def _name_of(self, record: Mapping[str, str]) -> str:
-        return _lines(record["short_description"]) or record["number"]
+        return lines(record["short_description"]) or record["number"]
 
     def _level(self, record: Mapping[str, str]) -> str:
         priority = record["priority"] or self.matrix.get((record["impact"], record["urgency"]), "")
         if priority not in ("1", "2", "3", "4", "5"):
             raise Unmapped("priority", priority)
-        return LEVELS[int(priority) - 1]
-
-    @staticmethod
-    def _cut(text: str, length: int) -> str:
-        text = _lines(text)
-        return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+        return self.levels[min(int(priority), len(self.levels)) - 1]
 
 
 _STATUS_OF_NEW: Mapping[str, str] = MappingProxyType(
@@ -245,8 +261,3 @@ def _compatible(status: str) -> frozenset[str]:
 
 def _distance(pair: tuple[str, str], current: tuple[str, str]) -> int:
     return sum(abs(int(a) - int(b)) if b.isdigit() else 3 for a, b in zip(pair, current, strict=True))
-
-
-def _lines(text: str) -> str:
-    # The platform keeps Windows line ends when it is given them, and far sides do not.
-    return text.replace("\r\n", "\n").strip()

@@ -5,7 +5,7 @@ An event enters once (unique by sync, side and event id) and leaves with one fat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -92,15 +92,17 @@ def settle(connection: sa.Connection, seqs: Iterable[int], fate: Fate, reason: s
         connection.execute(_SETTLE, rows)
 
 
-def unpark(connection: sa.Connection, link_id: int, sys_id: str) -> None:
+def unpark(connection: sa.Connection, link_id: int, sys_id: str, *, but: Sequence[str] = ()) -> None:
     """Parked events of a link whose both sides now agree were overtaken by what came later.
 
-    Not those of another record that claims to be this one: they stay until somebody looks.
+    Not those of another record that claims to be this one, nor the event ids in ``but``: they stay until
+    somebody looks.
     """
     of_the_pair = (inbox.c.side == "peer") | inbox.c.event_id.startswith(f"{sys_id}:", autoescape=True)
     connection.execute(
         sa.update(inbox)
         .where(inbox.c.link_id == link_id, inbox.c.fate == "parked", of_the_pair)
+        .where(inbox.c.event_id.not_in(but))
         .values(fate="coalesced", fated_at=clock.now())
     )
 

@@ -20,6 +20,7 @@ class Link:
     ``base`` holds what both sides last agreed on: ``peer``, ``record``, and the versions that were our
     own writes (``own_mods``, ``own_versions``). ``mod_count`` is the sys_mod_count up to which the
     record's notes are accounted for, ``peer_version`` the far side's version up to which everything is.
+    ``parent_id`` is the link of what this belongs to.
     """
 
     id: int
@@ -35,6 +36,7 @@ class Link:
     peer_version: int
     attempts: int
     not_before: float
+    parent_id: int | None = None
     problem: Mapping[str, Any] | None = None
     synced_at: float | None = None
     created_at: float = 0.0
@@ -50,6 +52,7 @@ _COLUMNS = (
     link.c.number,
     link.c.peer_id,
     link.c.peer_reference,
+    link.c.parent_id,
     link.c.base,
     link.c.mod_count,
     link.c.peer_version,
@@ -106,6 +109,7 @@ def open_link(
     born: str,
     sys_id: str | None = None,
     peer_id: str | None = None,
+    parent_id: int | None = None,
 ) -> Link:
     """A new link with one side known; the existing one when that side is linked already."""
     row = {
@@ -114,6 +118,7 @@ def open_link(
         "table_name": table_name,
         "sys_id": sys_id,
         "peer_id": peer_id,
+        "parent_id": parent_id,
         "created_at": clock.now(),
         "base": {"born": born},
     }
@@ -126,6 +131,12 @@ def open_link(
 def change(connection: sa.Connection, link_id: int, **values: Any) -> None:
     """Set columns of a link."""
     connection.execute(_UPDATE, {"wanted": link_id, **values})
+
+
+def release_children(connection: sa.Connection, link_id: int) -> None:
+    """What waited for this link need not wait any longer."""
+    waiting = (link.c.parent_id == link_id) & (link.c.not_before > 0)
+    connection.execute(sa.update(link).where(waiting).values(not_before=0))
 
 
 def count(connection: sa.Connection, sync: str) -> int:

@@ -16,7 +16,7 @@ from linkspan.core import clock
 from linkspan.core.errors import LinkspanError, NotAuthenticated, RateLimited
 from linkspan.engine import Wakes
 from linkspan.store import Database, inbox, watermarks
-from linkspan.sync.binding import Binding
+from linkspan.sync.binding import Binding, follow_ups_of
 from linkspan.sync.intake import InstanceIntake, PeerIntake
 from linkspan.sync.settle import Settler
 
@@ -31,25 +31,30 @@ log = structlog.get_logger("linkspan.sync")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
-    """A sync that is to run. ``bind`` signs in and may fail; it is tried until it succeeds."""
+class Sync:
+    """A sync that is to run. ``bind`` signs in and may fail; it is tried until it succeeds.
+
+    What it binds are its lines: incidents first, then what belongs to them.
+    """
 
     name: str
     poll_seconds: float
-    bind: Callable[[], Binding]
+    bind: Callable[[], Sequence[Binding]]
 
 
 class Runner:
     """Runs syncs until stopped. One per process and home."""
 
-    def __init__(self, home: Path, database: Database, lines: Sequence[Line]) -> None:
+    def __init__(self, home: Path, database: Database, syncs: Sequence[Sync]) -> None:
         self._database = database
-        self._lines = tuple(lines)
+        self._syncs = tuple(syncs)
         self._settlers: dict[str, Settler] = {}
         self._wakes = Wakes(home, self._drain)
         self._stopping = threading.Event()
-        self._nudges = {line.name: threading.Event() for line in lines}
-        self._looked = {line.name: threading.Event() for line in lines}
+        self._nudges = {
+            name: threading.Event() for sync in syncs for name in (sync.name, follow_ups_of(sync.name))
+        }
+        self._looked = {sync.name: threading.Event() for sync in syncs}
         self._threads: list[threading.Thread] = []
 
     def start(self, *, wait: float = 5) -> None:
@@ -61,14 +66,15 @@ class Runner:
         until = time.monotonic() + wait
         self._wakes.start()
         self._spawn("sweeper", self._sweep)
-        for line in self._lines:
-            self._spawn(line.name, self._open, line)
+        for sync in self._syncs:
+            self._spawn(sync.name, self._open, sync)
         for looked in self._looked.values():
             looked.wait(max(until - time.monotonic(), 0))
 
     def nudge(self, sync: str) -> None:
         """The far side has news: look now instead of at the next poll."""
-        self._nudges[sync].set()
+        for name in (sync, follow_ups_of(sync)):
+            self._nudges[name].set()
 
     def nudge_all(self) -> None:
         """Every far side may have news."""
@@ -91,25 +97,44 @@ class Runner:
         self._threads.append(thread)
         thread.start()
 
-    def _open(self, line: Line) -> None:
-        """Sign in, then poll both sides: the instance on this thread, the far side on its own."""
+    def _open(self, sync: Sync) -> None:
+        """Sign in, then poll both sides of each line, each on a thread of its own."""
         bound: list[Binding] = []
-        opening = _Round(self._database, line.name, "instance", every=line.poll_seconds)
+        opening = _Round(self._database, sync.name, "instance", every=sync.poll_seconds)
         while not bound and not self._stopping.is_set():
-            wait = opening.run(lambda: bound.append(line.bind()))
+            wait = opening.run(lambda: bound.extend(sync.bind()))
             if not bound:
-                self._looked[line.name].set()
+                self._looked[sync.name].set()
                 self._stopping.wait(wait)
         if self._stopping.is_set():
             return
-        (binding,) = bound
-        self._settlers[line.name] = Settler(binding)
-        nudge = self._nudges[line.name]
-        self._spawn(f"{line.name}-peer", self._poll, binding, "peer", PeerIntake(binding).poll, nudge)
-        self._poll(binding, "instance", InstanceIntake(binding).poll, self._stopping)
+        unlooked = {binding.name for binding in bound}
+
+        def looked(name: str) -> None:
+            unlooked.discard(name)
+            if not unlooked:
+                self._looked[sync.name].set()
+
+        for binding in bound:
+            self._settlers[binding.name] = Settler(binding)
+            nudge = self._nudges[binding.name]
+            self._spawn(f"{binding.name}-peer", self._poll, binding, "peer", PeerIntake(binding).poll, nudge)
+        incidents, *others = bound
+        for binding in others:
+            self._spawn(binding.name, self._poll_instance, binding, looked)
+        self._poll_instance(incidents, looked)
+
+    def _poll_instance(self, binding: Binding, looked: Callable[[str], None]) -> None:
+        intake = InstanceIntake(binding)
+        self._poll(binding, "instance", intake.poll, self._stopping, lambda: looked(binding.name))
 
     def _poll(
-        self, binding: Binding, side: str, poll: Callable[[], list[int]], nudge: threading.Event
+        self,
+        binding: Binding,
+        side: str,
+        poll: Callable[[], list[int]],
+        nudge: threading.Event,
+        done: Callable[[], object] = lambda: None,
     ) -> None:
         every = binding.poll_seconds if side == "instance" else PEER_POLL_SECONDS
         polling = _Round(self._database, binding.name, side, every=every)
@@ -122,8 +147,7 @@ class Runner:
             if nudge is not self._stopping:
                 nudge.clear()
             wait = polling.run(once)
-            if side == "instance":
-                self._looked[binding.name].set()
+            done()
             nudge.wait(wait)
 
     def _sweep(self) -> None:

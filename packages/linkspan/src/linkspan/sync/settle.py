@@ -7,7 +7,7 @@ are committed last, together with the new base.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
@@ -26,17 +26,19 @@ from linkspan.core.errors import (
 )
 from linkspan.core.peer import PeerIncident, PeerNote
 from linkspan.feed.journal import digest, plain
-from linkspan.mapping.incident import COLUMNS, FIELDS, NEW, RECORD_FIELDS, Unmapped
-from linkspan.store import inbox, links
+from linkspan.mapping.contract import RecordMapping, Unmapped, Untaken
+from linkspan.store import inbox, links, watermarks
 from linkspan.store.inbox import Event
 from linkspan.store.links import Link
 from linkspan.sync.binding import Binding
-from linkspan.sync.merge import Base, Conflict, merge, rebase
+from linkspan.sync.merge import Base, Conflict, Left, columns_of, merge, rebase
 
 ROUNDS = 8
 OWN_KEPT = 40  # own versions remembered per link; an echo older than that is long accounted for
 FIRST_RETRY_SECONDS = 0.5
 LAST_RETRY_SECONDS = 60.0
+WAIT_SECONDS = 5.0  # for a parent, which wakes its children when it has come
+NOT_TAKEN = "not_taken"
 
 Record = Mapping[str, str]
 T = TypeVar("T")
@@ -48,6 +50,19 @@ class Gone(LinkspanError):
     """One side of the pair does not exist any more."""
 
     code = "gone"
+
+
+class Waits(LinkspanError):
+    """What this belongs to is not there yet."""
+
+    code = "waits"
+    retryable = True
+
+
+class Elsewhere(LinkspanError):
+    """What this belongs to is not in the sync."""
+
+    code = "elsewhere"
 
 
 @dataclass
@@ -70,6 +85,9 @@ class _Work:
     wrote_peer: bool = False
     conflicts: list[Conflict] = field(default_factory=list)
     peer_notes: list[tuple[str, str, str]] = field(default_factory=list)  # key, sent, counterpart
+    untaken_notes: list[str] = field(default_factory=list)
+    left: dict[str, Left] = field(default_factory=dict)
+    parted: bool = False
 
     @property
     def source(self) -> inbox.Side:
@@ -98,6 +116,8 @@ class Settler:
                 fix="give it a value the mapping knows; the next change tries again",
             )
             self._park(link, events, rejected)
+        except Elsewhere as error:
+            self._filter(link, events, error)
         except Gone as error:
             self._bury(link, events, error)
         except LinkspanError as error:
@@ -115,18 +135,24 @@ class Settler:
     # --- the story
 
     def _settle(self, work: _Work) -> None:
-        if "record" not in (work.link.base or {}):
-            if work.source == "instance":
-                self._create_incident(work)
-            else:
-                self._create_record(work)
-        elif self._nothing_new(work):
+        met = "record" in (work.link.base or {})
+        if met and self._nothing_new(work):
             self._finish(work)
             return
-        else:
-            work.peer = self._fetch_peer(work)
-        self._notes_to_record(work)
-        self._notes_to_peer(work)
+        try:
+            if met:
+                work.peer = self._fetch_peer(work)
+            elif work.source == "instance":
+                self._create_on_peer(work)
+            else:
+                self._create_record(work)
+        except Gone:
+            if not self._part(work):
+                raise
+            return
+        if self._binding.mapping.carries_notes:
+            self._notes_to_record(work)
+            self._notes_to_peer(work)
         self._merge(work)
         self._finish(work)
 
@@ -141,39 +167,98 @@ class Settler:
             for event in work.events
         )
 
-    def _create_incident(self, work: _Work) -> None:
+    def _create_on_peer(self, work: _Work) -> None:
         binding = self._binding
         if work.record is None:
             self._read_record(work)
         record = _known(work.record)
-        work.base = self._begin(work, Base(peer=binding.mapping.to_peer(record), record=_columns(record)))
-        made = binding.peer.create(work.base.peer, key=binding.peer_key(record["sys_id"]))
+        parent = self._parent(work, sys_id=record["parent"]).peer_id if binding.parents else ""
+        work.base = self._begin(work, self._first_values(record))
+        key = binding.peer_key(record["sys_id"])
+        try:
+            made = binding.peer.create(work.base.peer, key=key, parent=parent or "")
+        except Rejected as error:
+            made = self._partly_created(work, error, key=key, parent=parent or "")
         work.own_versions.add(1)
         work.peer_version = max(work.peer_version, 1)
+        if all(made.values[name] == work.base.peer[name] for name in binding.mapping.fields):
+            work.own_versions.add(made.version)
+            work.peer_version = max(work.peer_version, made.version)
         work.wrote_peer = True
         work.peer = made if made.version == 1 else self._fetch_peer(work, made.id)
 
+    def _partly_created(self, work: _Work, error: Rejected, *, key: str, parent: str) -> PeerIncident:
+        """The far side has created what it takes: asked again with the same key, it answers with that."""
+        if error.code != NOT_TAKEN:
+            raise error
+        made = self._binding.peer.create(work.base.peer, key=key, parent=parent)
+        self._leave(work, work.base.peer, made, error)
+        return made
+
+    def _first_values(self, record: Record) -> Base:
+        """What the far side is to be created with; what it cannot hold counts as not agreed upon."""
+        mapping, columns = self._binding.mapping, _columns(self._binding.mapping, record)
+        values = {}
+        for name in mapping.fields:
+            try:
+                values[name] = mapping.value(name, record)
+            except Untaken:
+                values[name] = ""
+                columns |= dict.fromkeys(mapping.columns[name], "")
+        return Base(peer=values, record=columns)
+
     def _create_record(self, work: _Work) -> None:
-        binding = self._binding
+        binding, mapping = self._binding, self._binding.mapping
         work.peer = self._fetch_peer(work)
+        extra = mapping.at_creation(binding.account)
+        if binding.parents:
+            extra["parent"] = self._parent(work, peer_id=work.peer.parent).sys_id or ""
         columns: dict[str, str] = {}
-        for name in FIELDS:
-            columns |= binding.mapping.write(name, work.peer.values[name], None)
-        priority = binding.mapping.matrix[columns["impact"], columns["urgency"]]
-        expected = _columns({"state": NEW, "priority": priority, **columns})
-        work.base = self._begin(work, Base(peer=dict(work.peer.values), record=expected))
-        extra = {
-            "correlation_display": f"{binding.peer_title} {work.peer.reference}",
-            "caller_id": binding.account,
-        }
+        values = dict(work.peer.values)
+        for name in mapping.fields:
+            try:
+                columns |= mapping.write(name, values[name], None)
+            except Untaken:
+                values[name] = ""  # not agreed upon: the merge says so
+        expected = _columns(mapping, mapping.expected(columns))
+        work.base = self._begin(work, Base(peer=values, record=expected))
+        extra["correlation_display"] = f"{binding.peer_title} {work.peer.reference}"
         record = binding.records.create(
             binding.table,
             {**columns, **extra},
             correlation_id=binding.correlation_id(work.peer.id),
-            fields=RECORD_FIELDS,
+            fields=mapping.record_fields,
         )
         self._took_record(work, record, own=int(record["sys_mod_count"]) == 0)
         work.wrote_record = True
+
+    def _parent(self, work: _Work, *, sys_id: str = "", peer_id: str = "") -> Link:
+        """The link of the incident that a follow-up belongs to, once it has both sides.
+
+        Raises Waits until then, Elsewhere when that incident is not in the sync.
+        """
+        database, parents = self._binding.database, self._binding.parents
+        with database.read() as connection:
+            found = (
+                links.by_record(connection, parents, sys_id)
+                if sys_id
+                else links.by_peer(connection, parents, peer_id)
+            )
+            looked = watermarks.load(connection, f"sync:{parents}:{'instance' if sys_id else 'peer'}:polled")
+        if found is None:
+            received = max(event.received_at for event in work.events)
+            if not (sys_id or peer_id) or (looked and looked["started"] > received):
+                raise Elsewhere("its incident is not in this sync")
+            raise Waits("its incident is not known yet", fix="nothing to do: it follows its incident")
+        if work.link.parent_id != found.id:
+            with database.begin() as connection:
+                links.change(connection, work.link.id, parent_id=found.id)
+        if found.sys_id is None or found.peer_id is None:
+            raise Waits(
+                f"its incident {found.number or found.peer_reference} has no counterpart yet",
+                fix="nothing to do: it follows its incident",
+            )
+        return found
 
     def _begin(self, work: _Work, base: Base) -> Base:
         """Commit what is about to be created. After a crash it is still the base: what differs
@@ -218,7 +303,7 @@ class Settler:
             remembered=sum(1 for other in sent if other == text_digest),
             version=work.record_mod,
             on_done=remember,
-            fields=RECORD_FIELDS,
+            fields=binding.mapping.record_fields,
         )
         work.wrote_record = True
         if record is not None:
@@ -232,13 +317,21 @@ class Settler:
             return
         added = 0
         for note in self._foreign_notes(work, newest):
-            made = self._binding.peer.add_note(
-                peer.id,
-                note["text"],
-                author=note["author"],
-                at=note["at"],
-                key=f"{self._binding.note_prefix}{work.link.sys_id}:{note['key']}",
-            )
+            try:
+                made = self._binding.peer.add_note(
+                    peer.id,
+                    note["text"],
+                    author=note["author"],
+                    at=note["at"],
+                    key=f"{self._binding.note_prefix}{work.link.sys_id}:{note['key']}",
+                )
+            except Rejected as error:
+                if error.code != NOT_TAKEN:
+                    raise
+                # Remembered all the same: it is a person's to carry over now, and is not tried again.
+                work.peer_notes.append((note["key"], digest(note["text"]), ""))
+                work.untaken_notes.append(f"a note was not taken: {error.cause}: {note['text']}")
+                continue
             work.peer_notes.append((note["key"], digest(note["text"]), made.id))
             added += 1
         if added:
@@ -250,13 +343,16 @@ class Settler:
             work.peer = after
 
     def _merge(self, work: _Work) -> None:
-        binding = self._binding
+        mapping = self._binding.mapping
         for _ in range(ROUNDS):
             peer, record = _known(work.peer), _known(work.record)
-            decided = merge(binding.mapping, work.base, peer=peer.values, record=record, source=work.source)
+            decided = merge(
+                mapping, work.base, peer=peer.values, record=record, source=work.source, left=work.left
+            )
+            work.left = dict(decided.left)
             if decided.settled:
                 work.conflicts += decided.conflicts
-                work.base = rebase(work.base, peer=peer.values, record=record)
+                work.base = rebase(mapping, work.base, peer=peer.values, record=record, left=work.left)
                 return
             if decided.to_record and not work.fresh:
                 self._read_record(work)
@@ -297,7 +393,7 @@ class Settler:
     def _read_record(self, work: _Work) -> None:
         binding = self._binding
         sys_id = work.record["sys_id"] if work.record is not None else work.link.sys_id or ""
-        record = binding.connection.table.get(binding.table, sys_id, fields=RECORD_FIELDS)
+        record = binding.connection.table.get(binding.table, sys_id, fields=binding.mapping.record_fields)
         if record is None:
             raise NotFound(
                 f"{work.link.number or sys_id} is deleted, or hidden from this account",
@@ -316,31 +412,62 @@ class Settler:
         binding = self._binding
         before, peer = _known(work.record), _known(work.peer)
         record = binding.connection.table.update(
-            binding.table, before["sys_id"], dict(columns), fields=RECORD_FIELDS
+            binding.table, before["sys_id"], dict(columns), fields=binding.mapping.record_fields
         )
         self._took_record(work, record, own=int(record["sys_mod_count"]) > int(before["sys_mod_count"]))
         work.wrote_record = True
-        written = [name for name in FIELDS if any(column in columns for column in COLUMNS[name])]
+        mapping = binding.mapping
+        written = [
+            name for name in mapping.fields if any(column in columns for column in mapping.columns[name])
+        ]
         for name in written:
-            if not binding.mapping.agrees(name, peer.values[name], record):
-                column = COLUMNS[name][0]
+            if not mapping.agrees(name, peer.values[name], record):
+                column = mapping.columns[name][0]
                 raise Rejected(
                     f"{column} was written and is still {record[column]!r}",
                     code="write_ignored",
                     fix=f"check field ACLs, data policies and business rules on {binding.table}.{column}",
                     where=record["number"],
                 )
-        work.base = _agree(work.base, written, peer=peer.values, record=record)
+        work.base = _agree(mapping, work.base, written, peer=peer.values, record=record)
 
     def _write_peer(self, work: _Work, values: Mapping[str, str]) -> None:
         before, record = _known(work.peer), _known(work.record)
-        after = self._binding.peer.update(before.id, values, version=before.version)
-        work.own_versions.add(after.version)
-        if before.version == work.peer_version:
-            work.peer_version = after.version
+        try:
+            after = self._binding.peer.update(before.id, values, version=before.version)
+        except Rejected as error:
+            if error.code != NOT_TAKEN:
+                raise
+            after = self._fetch_peer(work, before.id)
+            self._leave(work, values, after, error)
+        else:
+            work.own_versions.add(after.version)
+            if before.version == work.peer_version:
+                work.peer_version = after.version
         work.peer = after
         work.wrote_peer = True
-        work.base = _agree(work.base, values, peer=after.values, record=record)
+        taken = [name for name in values if name not in work.left]
+        work.base = _agree(self._binding.mapping, work.base, taken, peer=after.values, record=record)
+
+    def _leave(
+        self, work: _Work, values: Mapping[str, str], after: PeerIncident, error: LinkspanError
+    ) -> None:
+        """The far side refused some of ``values``: which ones shows in what it has ``after`` that."""
+        mapping, record = self._binding.mapping, _known(work.record)
+        refused = {name: value for name, value in values.items() if after.values[name] != value}
+        for name, value in refused.items():
+            work.left[name] = Left(
+                field=name,
+                by="peer",
+                peer_value=after.values[name],
+                columns=columns_of(mapping, name, record),
+                text=value,
+                cause=error.cause,
+                fix=error.fix,
+                url=after.url,
+            )
+        agreed = {**work.base.peer, **{name: after.values[name] for name in refused}}
+        work.base = Base(peer=agreed, record=work.base.record)
 
     def _foreign_notes(self, work: _Work, event: Event) -> list[dict[str, Any]]:
         # A note of spaces says nothing, and a far side may refuse it.
@@ -354,6 +481,33 @@ class Settler:
 
     # --- how it ends
 
+    def _part(self, work: _Work) -> bool:
+        """The far side's thing is gone: close the record once, where the mapping says so.
+
+        False when it says nothing of that.
+        """
+        binding, mapping = self._binding, self._binding.mapping
+        if work.link.sys_id is None:
+            if mapping.when_gone({}, binding.peer_title) is None:
+                return False
+        elif not work.parted:
+            self._read_record(work)
+            record = _known(work.record)
+            columns = mapping.when_gone(record, binding.peer_title)
+            if columns is None:
+                return False
+            if columns:
+                record = binding.connection.table.update(
+                    binding.table, record["sys_id"], columns, fields=mapping.record_fields
+                )
+                self._took_record(work, record, own=True)
+                work.wrote_record = True
+            work.base = Base(peer=work.base.peer, record=_columns(mapping, record))
+            work.parted = True
+        work.left = {}
+        self._finish(work)
+        return True
+
     def _finish(self, work: _Work) -> None:
         link, record, peer = work.link, work.record, work.peer
         read = [
@@ -362,6 +516,15 @@ class Settler:
         accounted = max([work.mod_count, *read])
         while accounted + 1 in work.own_mods:
             accounted += 1
+        saved = link.base or {}
+        met = "record" in saved
+        kept = list(saved.get("kept", ()))
+        parked = {"instance": list(work.untaken_notes), "peer": []}
+        for name, left in work.left.items():
+            if saved.get("left", {}).get(name) != asdict(left):
+                parked["peer" if left.by == "instance" else "instance"].append(f"{name}: {left.cause}")
+        if work.untaken_notes:
+            kept += [max((e for e in work.events if e.side == "instance"), key=lambda e: e.version).event_id]
         changed: dict[str, Any] = {
             "base": {
                 "born": link.born,
@@ -370,13 +533,16 @@ class Settler:
                 "record_mod": work.record_mod,
                 "own_mods": sorted(work.own_mods)[-OWN_KEPT:],
                 "own_versions": sorted(work.own_versions)[-OWN_KEPT:],
+                **({"left": {name: asdict(left) for name, left in work.left.items()}} if work.left else {}),
+                **({"kept": kept} if kept else {}),
+                **({"parted": True} if work.parted else {}),
             },
             "mod_count": accounted,
             "peer_version": work.peer_version,
             "synced_at": clock.now(),
             "attempts": 0,
             "not_before": 0,
-            "problem": None,
+            "problem": _problem(work.left.values(), link.number or link.peer_reference),
         }
         if record is not None:
             changed |= {"sys_id": record["sys_id"], "number": record["number"]}
@@ -390,17 +556,31 @@ class Settler:
                 )
             for conflict in work.conflicts:
                 links.record_conflict(connection, link.id, asdict(conflict))
+            if any(parked.values()) or not work.left:
+                sys_id = record["sys_id"] if record is not None else link.sys_id or ""
+                inbox.unpark(connection, link.id, sys_id, but=kept)
             moved = bool(work.conflicts)
-            self._fates(connection, work, "instance", applied=work.wrote_peer or moved, own=work.own_mods)
-            self._fates(connection, work, "peer", applied=work.wrote_record or moved, own=work.own_versions)
-            inbox.unpark(connection, link.id, record["sys_id"] if record is not None else link.sys_id or "")
+            told = "; ".join(parked["instance"])
+            applied = work.wrote_peer or moved
+            self._fates(connection, work, "instance", applied=applied, own=work.own_mods, parked=told)
+            told, applied = "; ".join(parked["peer"]), work.wrote_record or moved
+            self._fates(connection, work, "peer", applied=applied, own=work.own_versions, parked=told)
+            if not met and not self._binding.parents:
+                links.release_children(connection, link.id)
 
     def _fates(
-        self, connection: sa.Connection, work: _Work, side: inbox.Side, *, applied: bool, own: set[int]
+        self,
+        connection: sa.Connection,
+        work: _Work,
+        side: inbox.Side,
+        *,
+        applied: bool,
+        own: set[int],
+        parked: str,
     ) -> None:
         events = sorted((e for e in work.events if e.side == side), key=lambda e: (e.version, e.seq))
         foreign = [event for event in events if event.version not in own]
-        if not foreign and work.peer_notes and events and side == "instance":
+        if not foreign and (work.peer_notes or parked) and events and side == "instance":
             foreign = events[-1:]  # a note of theirs came to light with our own write
         inbox.settle(connection, [event.seq for event in events if event not in foreign], "echo")
         if not foreign:
@@ -409,15 +589,23 @@ class Settler:
         inbox.settle(connection, [event.seq for event in earlier], "coalesced", "overtaken by a later change")
         seen_before = last.version <= (work.link.peer_version if side == "peer" else work.merged_mod)
         brought_notes = side == "instance" and bool(work.peer_notes)
-        if brought_notes or (applied and not seen_before):
+        if parked:
+            inbox.settle(connection, [last.seq], "parked", parked)
+        elif brought_notes or (applied and not seen_before):
             inbox.settle(connection, [last.seq], "applied")
         elif seen_before:
             inbox.settle(connection, [last.seq], "coalesced", "seen together with a later change")
         else:
             inbox.settle(connection, [last.seq], "filtered", "nothing that this sync maps changed")
 
+    def _filter(self, link: Link, events: Sequence[Event], error: LinkspanError) -> None:
+        with self._binding.database.begin() as connection:
+            links.change(connection, link.id, attempts=0, not_before=0, problem=None)
+            inbox.settle(connection, [event.seq for event in events], "filtered", error.cause)
+
     def _postpone(self, link: Link, error: LinkspanError) -> None:
-        wait = min(FIRST_RETRY_SECONDS * 2**link.attempts, LAST_RETRY_SECONDS)
+        longest = WAIT_SECONDS if isinstance(error, Waits) else LAST_RETRY_SECONDS
+        wait = min(FIRST_RETRY_SECONDS * 2**link.attempts, longest)
         if isinstance(error, RateLimited):
             wait = max(wait, error.retry_after)
         with self._binding.database.begin() as connection:
@@ -442,11 +630,14 @@ class Settler:
 
 def _start(link: Link, events: Sequence[Event]) -> _Work:
     saved = link.base or {}
+    left = {name: Left(**known) for name, known in saved.get("left", {}).items()}
     record_mod = int(saved.get("record_mod", -1))
     record: Record | None = None
     if "record" in saved:
         known = {"sys_id": link.sys_id or "", "number": link.number, "sys_mod_count": str(record_mod)}
         record = {**saved["record"], **known}
+        for field_left in left.values():
+            record |= field_left.columns
     read = [e for e in events if e.side == "instance" and e.payload is not None and e.version > record_mod]
     if read:
         newest = max(read, key=lambda event: event.version)
@@ -464,18 +655,39 @@ def _start(link: Link, events: Sequence[Event]) -> _Work:
         mod_count=link.mod_count,
         peer_version=link.peer_version,
         conflicts=[Conflict(**decided) for decided in saved.get("decided", ())],
+        left=left,
+        parted=bool(saved.get("parted")),
     )
 
 
 def _agree(
-    base: Base, names: Sequence[str] | Mapping[str, str], *, peer: Mapping[str, str], record: Record
+    mapping: RecordMapping, base: Base, names: Sequence[str], *, peer: Mapping[str, str], record: Record
 ) -> Base:
-    columns = {column: record[column] for name in names for column in COLUMNS[name]}
+    columns = {column: value for name in names for column, value in columns_of(mapping, name, record).items()}
     return Base(peer={**base.peer, **{name: peer[name] for name in names}}, record={**base.record, **columns})
 
 
-def _columns(record: Record) -> dict[str, str]:
-    return {column: record[column] for name in FIELDS for column in COLUMNS[name]}
+def _columns(mapping: RecordMapping, record: Record) -> dict[str, str]:
+    return {
+        column: value
+        for name in mapping.fields
+        for column, value in columns_of(mapping, name, record).items()
+    }
+
+
+def _problem(left: Iterable[Left], where: str) -> dict[str, str] | None:
+    """What a person has to carry over; None when nothing was left."""
+    told = list(left)
+    if not told:
+        return None
+    return {
+        "code": NOT_TAKEN,
+        "where": where,
+        "cause": "; ".join(f"{one.field}: {one.cause}" for one in told),
+        "fix": "; ".join(dict.fromkeys(one.fix for one in told if one.fix)),
+        "url": next((one.url for one in told if one.url), ""),
+        "text": "; ".join(one.text for one in told if one.text),
+    }
 
 
 def _known(value: T | None) -> T:
