@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -16,6 +17,10 @@ TEXT = st.one_of(
     st.sampled_from(["]]>", "<![CDATA[", "a & b < c > d", "\"'", "\r\n\t", "äöü 😀", "--", "&#13;", "]]]>>"]),
     st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff")),
 )
+
+
+def made(*, moment: str = "2026-03-01 12:00:00", **values: Any) -> UpdateSet:
+    return UpdateSet(moment=moment, **values)
 
 
 def updates(text: str) -> list[dict[str, str]]:
@@ -43,7 +48,7 @@ def test_what_goes_in_is_what_an_instance_reads(name, description, condition):
         because=description,
         field="number",
     )
-    one = UpdateSet(name=name, description=description, records=(role(name, description), rule, asks))
+    one = made(name=name, description=description, records=(role(name, description), rule, asks))
     first, second, third = (record_of(update) for update in updates(one.xml()))
     assert (first.findtext("name") or "") == name
     assert (first.findtext("description") or "") == description
@@ -55,7 +60,7 @@ def test_what_goes_in_is_what_an_instance_reads(name, description, condition):
 
 def test_the_envelope_of_an_access_control():
     rule, asks = acl(table="task", operation="create", role="x.user", role_sys_id="f" * 32, because="it must")
-    one = UpdateSet(name="Set", description="d", records=(rule, asks))
+    one = made(name="Set", description="d", records=(rule, asks))
     root = ElementTree.fromstring(one.xml().encode())
     header = root.find("sys_remote_update_set")
     assert header is not None
@@ -79,7 +84,7 @@ def test_the_envelope_of_an_access_control():
 
 def test_building_twice_gives_the_same_file():
     def build() -> str:
-        return UpdateSet(
+        return made(
             name="A", description="d", records=acl(table="task", operation="read", role="x", role_sys_id="1")
         ).xml()
 
@@ -101,14 +106,14 @@ def test_the_hash_is_javas(text, expected):
 def test_what_xml_cannot_hold_is_refused():
     bad = Record(table="t", sys_id="0" * 32, cells={"name": "a\x00b"}, says="T", title="t")
     with pytest.raises(ValueError, match=r"U\+0000"):
-        UpdateSet(name="A", description="", records=(bad,)).xml()
+        made(name="A", description="", records=(bad,)).xml()
     with pytest.raises(ValueError, match=r"U\+0001"):
-        UpdateSet(name="A\x01", description="", records=()).xml()
+        made(name="A\x01", description="", records=()).xml()
 
 
 def test_a_reference_is_escaped_in_its_attributes():
     cells = {"r": Reference(sys_id="a", display='"<&\n', named=True)}
-    one = UpdateSet(
+    one = made(
         name="A",
         description="",
         records=(Record(table="t", sys_id="0" * 32, cells=cells, says="T", title="t"),),

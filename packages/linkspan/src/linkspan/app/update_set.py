@@ -13,8 +13,6 @@ from xml.sax.saxutils import escape, quoteattr
 
 from linkspan.app.identity import payload_hash, sys_id
 
-# The same input gives the same file, so no moment of building is written into it.
-MOMENT = "2000-01-01 00:00:00"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 _DO = 'action="INSERT_OR_UPDATE"'
 # What XML 1.0 cannot hold at all, not even escaped.
@@ -51,10 +49,15 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateSet:
-    """Records that are brought in together, in this order."""
+    """Records that are brought in together, in this order.
+
+    ``moment`` (``YYYY-MM-DD HH:MM:SS``, UTC) is when it was built: a preview objects to an update that is
+    older than the record it would change (ServiceNow docs: Preview problems).
+    """
 
     name: str
     description: str
+    moment: str
     records: tuple[Record, ...]
 
     @property
@@ -65,7 +68,8 @@ class UpdateSet:
     def xml(self) -> str:
         """The file to import. Raises ValueError for text that XML cannot hold."""
         updates = "\n".join(self._update(record) for record in self.records)
-        return f'{_HEAD}\n<unload unload_date="{MOMENT}">\n{self._header()}\n{updates}\n</unload>\n'
+        start = f"{_HEAD}\n<unload unload_date={quoteattr(self.moment)}>"
+        return f"{start}\n{self._header()}\n{updates}\n</unload>\n"
 
     def _header(self) -> str:
         cells: dict[str, Cell] = {
@@ -82,7 +86,7 @@ class UpdateSet:
         return _element("sys_remote_update_set", cells)
 
     def _update(self, record: Record) -> str:
-        payload = _payload(record)
+        payload = _payload(record, self.moment)
         guid = sys_id("update", self.name, record.update_name, payload)
         digest = str(payload_hash(payload))
         cells: dict[str, Cell] = {
@@ -95,7 +99,8 @@ class UpdateSet:
             "remote_update_set": Reference(sys_id=self.sys_id, display=self.name),
             "replace_on_upgrade": "false",
             "sys_id": sys_id("update row", self.name, record.update_name),
-            "sys_recorded_at": "",
+            "sys_recorded_at": self.moment,
+            "sys_updated_on": self.moment,
             "table": record.table,
             "target_name": record.title,
             "type": record.says,
@@ -106,7 +111,7 @@ class UpdateSet:
         return _element("sys_update_xml", cells)
 
 
-def _payload(record: Record) -> str:
+def _payload(record: Record, moment: str) -> str:
     """The record as the document an update carries."""
     cells: dict[str, Cell] = {
         "sys_class_name": record.table,
@@ -115,6 +120,7 @@ def _payload(record: Record) -> str:
         "sys_policy": "",
         "sys_scope": Reference(sys_id="global", display="Global"),
         "sys_update_name": record.update_name,
+        "sys_updated_on": moment,
         **record.cells,
     }
     inner = _element(record.table, cells)

@@ -9,7 +9,7 @@ from typing import Any
 from linkspan.app import Record, UpdateSet, acl, role
 from linkspan.config.values import AccountConfig
 from linkspan.connection import Connection
-from linkspan.core import query
+from linkspan.core import clock, query
 from linkspan.core.errors import ConfigError, LinkspanError, NotFound
 from linkspan.flows.setup import intent
 from linkspan.flows.wiring import Wiring
@@ -53,7 +53,7 @@ def build(wiring: Wiring, instance: str, *, account: str | None = None) -> Updat
     """The update set an account (or all) needs on an instance; None when their recipes ask for nothing.
 
     The roles are looked up there (reads only), because their sys_ids differ from one instance to the next;
-    one of our own that it lacks is included. The same answers give the same file.
+    one of our own that it lacks is included. The same answers give the same file but for its date.
     Raises ConfigError, NotFound for a role that is not there and not ours to make.
     """
     accounts = [one for one in _accounts(wiring, account) if instance in one.instances]
@@ -67,6 +67,7 @@ def build(wiring: Wiring, instance: str, *, account: str | None = None) -> Updat
     return UpdateSet(
         name=f"linkspan: {named}",
         description=f"Access controls for the accounts of {named}. Built by linkspan; holds no secret.",
+        moment=clock.platform_time(clock.now()),
         records=tuple(records.values()),
     )
 
