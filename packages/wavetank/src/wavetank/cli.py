@@ -70,7 +70,9 @@ def _port(text: str) -> int:
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to bind (default %(default)s)")
     parser.add_argument("--tls-dir", type=Path, metavar="DIR", help="where the local CA lies, made if absent")
-    parser.add_argument("--pack", default="", help="what a fresh instance also holds: demo,scan_engine")
+    parser.add_argument(
+        "--pack", default="", help="what a fresh instance also holds: demo,scan_engine,incident_io"
+    )
     parser.add_argument(
         "--release", default=LATEST, choices=ORDER, help="family release (default %(default)s)"
     )

@@ -90,6 +90,12 @@ ALL: tuple[Setting, ...] = (
     ),
     Setting("authorization_code_seconds", 60, (), "how long an authorization code is good for"),
     _choice(
+        "insert_class",
+        "table",
+        "given",
+        says="of which class a record created over REST is: the table's, or the one its sys_class_name names",
+    ),
+    _choice(
         "no_op_update",
         "ignored",
         "counted",

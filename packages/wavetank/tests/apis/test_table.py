@@ -759,3 +759,28 @@ def test_a_circle_of_super_classes_does_not_end_the_instance(admin: Any) -> None
     database.update("sys_db_object", task, {"super_class": incident})
     database.reload()
     assert database.dictionary.table("incident") is not None
+
+
+@pytest.mark.claim("table-insert-class")
+def test_the_class_of_a_new_record_is_the_tables_unless_set_otherwise(admin, instance):
+    named = {"short_description": "x", "sys_class_name": "incident"}
+    assert admin.create("task", named)["sys_class_name"] == "task"
+    instance.settings.update({"insert_class": "given"})
+    made = admin.create("task", named)
+    assert (made["sys_class_name"], made["number"][:3]) == ("incident", "INC")
+    assert admin.create("task", {"sys_class_name": "sys_user"})["sys_class_name"] == "task"
+    assert admin.user("p", "sn_problem_write").refused("POST", "task", json=named)[0] == 403
+
+
+@pytest.mark.claim("acl-names")
+def test_an_access_control_shows_names(admin, instance):
+    query = "name=incident^operation=create^type=record"
+    (rule,) = admin.get("sys_security_acl", sysparm_query=query, sysparm_exclude_reference_link="true")
+    assert (rule["name"], rule["operation"], rule["type"]) == ("incident", "create", "record")
+    links = admin.get("sys_security_acl_role", sysparm_query=f"sys_security_acl={rule['sys_id']}")
+    roles = {instance.database.get("sys_user_role", link["sys_user_role"]["value"])["name"] for link in links}
+    assert roles == {"itil", "sn_incident_write"}
+    values = {"name": "task", "operation": "create", "type": "record", "sys_id": "a" * 32}
+    assert admin.refused("POST", "sys_security_acl", json=values)[0] == 403
+    instance.settings.update({"elevation": "off"})
+    assert admin.create("sys_security_acl", values)["sys_id"] != "a" * 32

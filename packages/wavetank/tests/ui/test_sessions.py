@@ -202,7 +202,10 @@ def test_an_elevated_session_writes_access_controls_over_rest(browser):
     raised = browser.post("/elevated_role_dialog.do", {"security_admin": "true", "sysparm_ck": token})
     assert raised.status_code == 302
     assert "(security_admin)" in browser.get("/navpage.do").text
-    assert browser.rest("POST", "sys_security_acl", token, json=CONTROL).status_code == 201
+    made = browser.rest("POST", "sys_security_acl", token, json=CONTROL)
+    assert made.status_code == 201
+    link = {"sys_security_acl": made.json()["result"]["sys_id"]}
+    assert browser.rest("POST", "sys_security_acl_role", token, json=link).status_code == 201
     assert browser.rest("POST", "sys_security_acl", json=CONTROL).status_code == 401
     assert browser.rest("POST", "sys_security_acl", auth=("admin", "admin"), json=CONTROL).status_code == 403
     browser.post("/elevated_role_dialog.do", {"sysparm_ck": token})

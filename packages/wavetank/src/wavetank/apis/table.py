@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -370,8 +370,9 @@ def _formats(call: Call) -> tuple[str, str]:
 
 
 def _create(call: Call) -> Response:
-    instance, table = call.instance, call.table.name
     given = _body(call)
+    call = _of_class(call, as_text(given.get("sys_class_name", "")))
+    instance, table = call.instance, call.table.name
     allowed = instance.access.table(call.session, "create", table)
     if allowed and instance.access.needs_row(call.session, "create", table):
         allowed = instance.access.row(call.session, "create", table, {"sys_class_name": table})
@@ -384,6 +385,15 @@ def _create(call: Call) -> Response:
     row = pipeline.insert(instance, call.session, table, values)
     headers = {"Location": call.address + f"{table}/{row['sys_id']}"}
     return _written(call, row, 201, headers)
+
+
+def _of_class(call: Call, name: str) -> Call:
+    """The call, on the class below its table that the body names, where that counts (not verified)."""
+    counts = call.instance.settings.get("insert_class") == "given"
+    known = call.instance.dictionary.table(name)
+    if not counts or known is None or name not in call.instance.dictionary.descendants(call.table.name):
+        return call
+    return replace(call, table=known)
 
 
 def _update(call: Call) -> Response:

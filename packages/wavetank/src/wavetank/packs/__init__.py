@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wavetank.database.store import Database
-from wavetank.packs import demo, scan_engine
+from wavetank.packs import demo, incident_io, scan_engine
 from wavetank.packs.base import rows as base
 
 PACKS: dict[str, Callable[[Database], None]] = {
     "base": lambda _: None,
     "demo": demo.load,
     "scan_engine": scan_engine.load,
+    "incident_io": incident_io.load,
 }
 
 
