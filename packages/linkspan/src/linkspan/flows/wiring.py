@@ -26,6 +26,7 @@ from linkspan.store.secrets import SecretStore
 
 if TYPE_CHECKING:
     from linkspan.store import Database
+    from linkspan.store.warehouse import Warehouse
 
 
 class Wiring:
@@ -56,6 +57,13 @@ class Wiring:
         if not os.environ.get("LINKSPAN_DATABASE_URL"):
             private(self.home / "linkspan.db")
         return Database.open(self.home)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The warehouse of this home; it is opened in short turns."""
+        from linkspan.store.warehouse import Warehouse
+
+        return Warehouse(self.home)
 
     def instance(self, name: str) -> InstanceConfig:
         """The instance of this name. Raises ConfigError naming the ones there are."""

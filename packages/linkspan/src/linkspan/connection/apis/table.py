@@ -52,9 +52,13 @@ class TableApi:
         limit: int = 1000,
         offset: int = 0,
         display: str = "false",
+        counted: bool = True,
     ) -> Page:
-        """One page. Access controls hide rows after the limit is applied, so a short page is not the end."""
-        return self._page(table, query, fields, limit, offset=offset, display=display, counted=True)
+        """One page. Access controls hide rows after the limit is applied, so a short page is not the end.
+
+        Counting costs the instance a query of its own; ``counted`` False leaves it out.
+        """
+        return self._page(table, query, fields, limit, offset=offset, display=display, counted=counted)
 
     def first(self, table: str, query: str, fields: Sequence[str] = ()) -> Row | None:
         """The first visible row that matches, or None. An order is the query's business."""

@@ -1,0 +1,196 @@
+"""Reading one table of one instance as a sequence of batches. Knows nothing of where they are stored.
+
+The reading goes by the instance's own clock and keys. A sweep has a fixed upper end, so a table that
+changes faster than it is read still comes to an end; the next sweep starts some time before the newest
+stamp that was read, because a row may become visible a little after its stamp and because stamps have a
+precision of one second. What is read twice is recognised when it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from linkspan.connection import Connection
+from linkspan.core import query
+from linkspan.core.errors import ConfigError, NotFound
+from linkspan.feed import bounded
+from linkspan.feed.sweep import back
+from linkspan.ingest import deletes
+from linkspan.ingest.exclude import Exclusion
+from linkspan.ingest.streams import known
+from linkspan.ingest.values import (
+    NEVER,
+    Batch,
+    Column,
+    Quarantined,
+    Shape,
+    State,
+    Sweep,
+    kind_of,
+)
+from linkspan.schema.dictionary import Field, fields_of, hierarchy
+
+BATCH_ROWS = 10_000
+OVERLAP_SECONDS = 120
+IDS_PER_REQUEST = 50
+_CUSTOM = ("u_", "x_")
+
+
+def shape(connection: Connection, table: str, exclusion: Exclusion, *, condition: str = "") -> Shape:
+    """Decide what is read of a table, by the dictionary as far as the account may read it.
+
+    A known stream has its own list of fields and every custom one; any other table all of its fields.
+    Raises NotFound when the table is not known by name and its dictionary is closed, ConfigError when it
+    cannot be followed.
+    """
+    stands = hierarchy(connection, table)
+    dictionary = fields_of(connection, stands.above if stands else (table,))
+    if dictionary is not None and "sys_id" not in dictionary and stands is None:
+        dictionary = None  # a part of it: what the table inherits is not known
+    wanted = {"sys_id": "GUID", **_wanted(table, dictionary), "sys_mod_count": "integer"}
+    if "sys_updated_on" not in wanted:
+        raise ConfigError(
+            f"{table} has no sys_updated_on, so what changed in it cannot be told",
+            where=connection.instance.name,
+            fix="take the stream out of linkspan.yaml",
+        )
+    return Shape(
+        instance=connection.instance.name,
+        host=connection.instance.url,
+        table=table,
+        columns=tuple(
+            Column(name=name, hashed=True)
+            if name in exclusion.hash
+            else Column(name=name, kind=kind_of(internal_type))
+            for name, internal_type in wanted.items()
+            if name not in exclusion.exclude
+        ),
+        classes=(table, *(stands.below if stands else ())),
+        query=condition,
+        by_dictionary=dictionary is not None,
+    )
+
+
+def extract(
+    connection: Connection, shape: Shape, exclusion: Exclusion, state: State, *, full: bool = False
+) -> Iterator[Batch]:
+    """Everything new of a stream since ``state``: rows, then deletions. Each batch carries the next state.
+
+    A sweep that was cut off goes on where it stopped and is followed by one that catches up. ``full``
+    reads everything again. Raises ConfigError (code base_changed) when the state belongs to another
+    table, query or host, and what the line raises; the batches handed over until then are good.
+    """
+    restart = bool(state.fingerprint) and state.fingerprint != shape.fingerprint
+    if restart and not full:
+        raise ConfigError(
+            f"{shape.table} was read from another base (table, query or address) until now",
+            where=shape.instance,
+            code="base_changed",
+            fix=f"linkspan ingest run {shape.table} --full drops what is stored and starts anew",
+        )
+    if restart:
+        state = State(number=state.number, page_size=state.page_size)
+    state = replace(state, fingerprint=shape.fingerprint)
+    if full:
+        state = replace(state, sweep=None, cursor="")
+    unfinished = state.sweep is not None
+    for batch in _sweep(connection, shape, exclusion, state):
+        yield replace(batch, restart=restart)
+        state, restart = batch.state, False
+    if unfinished:
+        for batch in _sweep(connection, shape, exclusion, state):
+            yield batch
+            state = batch.state
+    yield from deletes.audited(connection, shape, state)
+
+
+def records(
+    connection: Connection, shape: Shape, exclusion: Exclusion, state: State, sys_ids: Sequence[str]
+) -> Iterator[Batch]:
+    """These records as they are now, those that are visible. The state does not move."""
+    for start in range(0, len(sys_ids), IDS_PER_REQUEST):
+        part = sys_ids[start : start + IDS_PER_REQUEST]
+        condition = query.restrict(shape.query, query.one_of("sys_id", part))
+        rows = connection.table.page(
+            shape.table, query=condition, fields=shape.fields, limit=len(part), counted=False
+        ).rows
+        yield _batch(shape, exclusion, state, [row for row in rows if row], [])
+
+
+def _wanted(table: str, dictionary: dict[str, Field] | None) -> dict[str, str]:
+    """Internal type by name of the fields that make the stream."""
+    stream = known(table)
+    if dictionary is None:
+        if stream is None:
+            raise NotFound(
+                f"what fields {table} has is not known",
+                fix="grant the account personalize_dictionary, so that it may read sys_dictionary",
+                where=table,
+                code="dictionary_closed",
+            )
+        return stream
+    types = {field.name: field.type for field in dictionary.values() if field.type not in NEVER}
+    if stream is None:
+        return types
+    return {name: types[name] for name in stream if name in types} | {
+        name: kind for name, kind in sorted(types.items()) if name.startswith(_CUSTOM)
+    }
+
+
+def _sweep(connection: Connection, shape: Shape, exclusion: Exclusion, state: State) -> Iterator[Batch]:
+    """One sweep from where the state stands to its end; the last batch's state says that it is done."""
+    way = state.sweep or _new_sweep(connection, shape, state)
+    # Deletions count from the first sweep on: what was deleted before was never stored.
+    state = replace(state, sweep=way, deletes=state.deletes or way.high)
+    size = bounded.PageSize(state.page_size or bounded.MOST)
+    span = bounded.Span(low=way.after, high=(way.high, None))
+    rows: list[dict[str, str]] = []
+    poison: list[Quarantined] = []
+    for pages in bounded.sweep(
+        connection, shape.table, span=span, fields=shape.fields, condition=shape.query, size=size
+    ):
+        rows += pages.rows
+        if pages.poison is not None:
+            poison.append(Quarantined(sys_id=pages.poison.key[1], reason=pages.poison.reason))
+        way = replace(way, after=pages.reached)
+        if len(rows) >= BATCH_ROWS:
+            state = replace(state, sweep=way, page_size=size.now, number=state.number + 1)
+            yield _batch(shape, exclusion, state, rows, poison)
+            rows, poison = [], []
+    done = replace(
+        state,
+        sweep=None,
+        cursor=max(state.cursor, way.after[0] if way.after[1] else ""),
+        page_size=size.now,
+        number=state.number + 1,
+        finished=way.high,
+    )
+    yield _batch(shape, exclusion, done, rows, poison)
+
+
+def _new_sweep(connection: Connection, shape: Shape, state: State) -> Sweep:
+    high = bounded.server_time(connection, shape.table)
+    low = back(state.cursor, OVERLAP_SECONDS) if state.cursor else bounded.EARLIEST
+    return Sweep(high=high, after=(min(low, high), ""))
+
+
+def _batch(
+    shape: Shape,
+    exclusion: Exclusion,
+    state: State,
+    rows: Sequence[dict[str, str]],
+    poison: Sequence[Quarantined],
+) -> Batch:
+    wanted = frozenset(shape.fields)
+    absent: set[str] = set()
+    for row in rows:
+        if len(row) < len(wanted):
+            absent |= wanted.difference(row)
+    return Batch(
+        shape=shape,
+        state=state,
+        rows=tuple(exclusion.apply(rows, wanted)),
+        quarantined=tuple(poison),
+        absent=tuple(sorted(absent)),
+    )

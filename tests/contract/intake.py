@@ -1,0 +1,93 @@
+"""A house that ingests from a running instance, and the scenes its tests lay out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from linkspan.ingest.exclude import Exclusion
+from linkspan.store.warehouse import Warehouse
+from tests.contract.accounts import House
+
+RECIPE = """
+recipe: reader
+says: Reads incidents, changes and people.
+uses: []
+profiles:
+  least:
+    says: What the test needs.
+    grants:
+{grants}
+"""
+T0 = "2026-02-01 10:00:00"
+
+
+class Reader(House):
+    """A house whose account ``reader`` ingests from one instance."""
+
+    def setup(self, *, roles: Sequence[str] = ("itil", "personalize_dictionary"), streams: str) -> None:
+        """Write the configuration and make the account."""
+        grants = "\n".join(f"      - {{role: {role}, because: the test needs it}}" for role in roles)
+        (self.folder / "reader.yaml").write_text(RECIPE.format(grants=grants))
+        self.streams(streams)
+        self.apply()
+
+    def streams(self, streams: str) -> None:
+        """Ingest these streams from now on."""
+        self.write(recipe="reader.yaml")
+        text = self.config.read_text()
+        for name in self.instances:
+            text += f"ingest: {{{name}: {{account: responder, streams: {{{streams}}}}}}}\n"
+        self.config.write_text(text)
+
+    def ingest(self, *arguments: str) -> dict[str, Any]:
+        """One run; its envelope."""
+        return self.command("ingest", "run", *arguments)
+
+    def stream(self, name: str = "incident", *arguments: str) -> dict[str, Any]:
+        """One run; what it says of one stream. Anything that went wrong fails here."""
+        done = self.ingest(*arguments)
+        assert done["problems"] == [], done["problems"]
+        found: dict[str, Any] = done["result"]["streams"][name]
+        return found
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return Warehouse(Path(os.environ["LINKSPAN_HOME"]))
+
+    def stored(
+        self, table: str = "incident", columns: str = "*", where: str = "true"
+    ) -> list[dict[str, Any]]:
+        name = next(iter(self.instances))
+        return self.warehouse.rows(
+            f"SELECT {columns} FROM {Warehouse.table(name, table)} WHERE {where} ORDER BY sys_id"
+        )
+
+    def live(self, table: str = "incident") -> set[tuple[str, str, int]]:
+        """(sys_id, sys_updated_on, sys_mod_count) of every row that is stored and not deleted."""
+        rows = self.stored(
+            table, "sys_id, CAST(sys_updated_on AS VARCHAR) AS u, sys_mod_count AS n", "_deleted_at IS NULL"
+        )
+        assert len({row["sys_id"] for row in rows}) == len(rows), "a row is stored twice"
+        return {(row["sys_id"], row["u"][:19], row["n"]) for row in rows}
+
+
+def there(instance: Any, table: str = "incident", query: str = "") -> set[tuple[str, str, int]]:
+    """The same of what lies on the instance, past every rule."""
+    from tests.contract.accounts import rows
+
+    return {
+        (row["sys_id"], row["sys_updated_on"], int(row["sys_mod_count"]))
+        for row in rows(instance, table, query)
+    }
+
+
+def plant(instance: Any, table: str, made: Iterable[dict[str, str]]) -> list[dict[str, Any]]:
+    """Rows past every rule, system fields as given."""
+    found: list[dict[str, Any]] = instance.control(f"records/{table}", list(made))["result"]
+    return found
+
+
+NOTHING = Exclusion()
