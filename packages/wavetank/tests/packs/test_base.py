@@ -76,6 +76,50 @@ def test_the_demo_incidents_are_sound(make_database: object) -> None:
     assert all(not row["cmdb_ci"] or database.get("cmdb_ci", row["cmdb_ci"]) for row in rows)
 
 
+def test_the_demo_changes_are_sound(make_database: object) -> None:
+    database = make_database("demo")  # type: ignore[operator]
+    rows = database.find("change_request")
+    assert {row["state"] for row in rows} == {"-5", "-2", "3", "4"}
+    assert {row["close_code"] != "" for row in rows if row["state"] == "3"} == {True}
+    assert all(database.get("cmdb_ci_service", row["business_service"]) for row in rows)
+    assert all(row["start_date"] < row["end_date"] for row in rows)
+    linked = [row for row in database.find("incident") if row["caused_by"] or row["rfc"]]
+    assert len(linked) == 3
+    assert all(database.get("change_request", row["caused_by"] or row["rfc"]) for row in linked)
+
+
+# What public readers of the three tables ask for: field, type, where a reference leads.
+ASKED = """
+incident number string, incident short_description string, incident priority integer, incident urgency integer
+incident state integer, incident severity integer, incident resolved_at glide_date_time
+incident parent reference>task, incident parent_incident reference>incident
+incident assigned_to reference>sys_user, incident resolved_by reference>sys_user
+incident escalation integer, incident impact integer, incident sla_due due_date, incident category string
+incident close_code string, incident business_service reference>cmdb_ci_service
+incident opened_at glide_date_time, incident reopen_count integer, incident caused_by reference>change_request
+incident rfc reference>change_request, incident work_start glide_date_time, incident work_end glide_date_time
+change_request priority integer, change_request closed_at glide_date_time
+change_request closed_by reference>sys_user, change_request scope integer, change_request type string
+change_request start_date glide_date_time, change_request end_date glide_date_time
+change_request close_code string, change_request business_service reference>cmdb_ci_service
+change_request requested_by reference>sys_user, change_request work_start glide_date_time
+cmdb_ci_service department reference>cmn_department, sys_user department reference>cmn_department
+sys_user user_name string, sys_user name string, sys_user email email, sys_user active boolean
+sys_user manager reference>sys_user, sys_user title string, sys_user location reference>cmn_location
+"""
+
+
+@pytest.mark.claim("stream-fields")
+def test_what_readers_of_incidents_changes_and_users_ask_for_is_there(database: Database) -> None:
+    for line in ASKED.replace("\n", ", ").split(", "):
+        if not line.strip():
+            continue
+        table, name, kind = line.split()
+        field = database.known(table).fields[name]
+        shown = f"{field.type}>{field.reference}" if field.type == "reference" else field.type
+        assert shown == kind, line
+
+
 def test_an_unknown_pack_is_refused(database: Database) -> None:
     with pytest.raises(ValueError, match="no pack"):
         packs.load(database, "nope")

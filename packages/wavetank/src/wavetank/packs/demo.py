@@ -1,5 +1,5 @@
 # ruff: noqa: E501  one record a line reads best
-"""The demo pack: configuration items and incidents to look at."""
+"""The demo pack: configuration items, incidents and changes to look at."""
 
 from __future__ import annotations
 
@@ -53,6 +53,18 @@ _INCIDENTS = (
     ("Badge reader rejects contractors", "bow.ruggeri", "Service Desk", "inquiry", "", "2", "2", "2", ""),
 )  # fmt: skip
 
+# what is changed, type, group, requested by, service, item, risk, state, close code, planned start (day), hours
+_CHANGES = (
+    ("Move the web front end to a new certificate", "standard", "Network", "david.loo", "IT Services", "lnux100", "4", "3", "successful_issues", 12, 2),
+    ("Upgrade the Oracle database server", "normal", "Database", "don.goodliffe", "SAP Financial Accounting", "dbaix901nyc", "2", "3", "successful", 9, 6),
+    ("Roll back the price feed", "emergency", "Software", "fred.luddy", "Bond Trading", "", "3", "3", "unsuccessful", 6, 1),
+    ("Extend the address pool in Tokyo", "normal", "Network", "david.loo", "IT Services", "", "4", "-2", "", 24, 1),
+    ("Replace the file server in Amsterdam", "normal", "Hardware", "beth.anglin", "IT Services", "file-ams-02", "3", "-5", "", 30, 8),
+    ("Change the mail gateway", "normal", "Software", "luke.wilson", "Email", "owa-sd-01", "2", "4", "", 20, 3),
+)  # fmt: skip
+# incident (by its place): the change that caused it, the change that mends it
+_LINKED = {13: (0, None), 6: (None, 2), 16: (None, 3)}
+
 
 def load(database: Database) -> None:
     """Write the demo rows over the base pack."""
@@ -73,6 +85,12 @@ def load(database: Database) -> None:
         )
     for index, incident in enumerate(_INCIDENTS):
         _incident(database, index, *incident)
+    for index, change in enumerate(_CHANGES):
+        _change(database, index, *change)
+    for index, (cause, cure) in _LINKED.items():
+        linked = {"caused_by": cause, "rfc": cure}
+        values = {name: _change_id(change) for name, change in linked.items() if change is not None}
+        database.update("incident", sys_id_for("incident", f"INC{index + 1:07d}"), values, system=False)
 
 
 def item_id(name: str) -> str:
@@ -97,14 +115,8 @@ def _incident(
     updated = opened + timedelta(hours=2 + index)
     number = f"INC{index + 1:07d}"
     over = state in {"6", "7"}
-    known = database.known("incident")
-    defaults = {
-        field.name: field.default
-        for field in known.fields.values()
-        if field.default and not field.default.startswith("javascript:")
-    }
     row = {
-        **defaults,
+        **_defaults(database, "incident"),
         "sys_id": sys_id_for("incident", number),
         "number": number,
         "task_effective_number": number,
@@ -134,6 +146,69 @@ def _incident(
         **_stamps(opened, "beth.anglin", 1, updated),
     }
     database.insert("incident", row, system=False)
+
+
+def _change_id(index: int) -> str:
+    return sys_id_for("change_request", f"CHG{index + 1:07d}")
+
+
+def _change(
+    database: Database,
+    index: int,
+    says: str,
+    kind: str,
+    group: str,
+    by: str,
+    service: str,
+    item: str,
+    risk: str,
+    state: str,
+    close_code: str,
+    day: int,
+    hours: int,
+) -> None:
+    start = _FIRST_DAY + timedelta(days=day, hours=9)
+    end = start + timedelta(hours=hours)
+    opened = start - timedelta(days=5)
+    updated = end + timedelta(hours=1) if state == "3" else opened + timedelta(hours=3)
+    number = f"CHG{index + 1:07d}"
+    over, done = state in {"3", "4"}, state == "3"
+    row = {
+        **_defaults(database, "change_request"),
+        "sys_id": _change_id(index),
+        "number": number,
+        "task_effective_number": number,
+        "short_description": says,
+        "type": kind,
+        "requested_by": user_id(by),
+        "opened_by": user_id(by),
+        "opened_at": _text(opened),
+        "assignment_group": group_id(group),
+        "business_service": item_id(service),
+        "cmdb_ci": item_id(item) if item else "",
+        "risk": risk,
+        "state": state,
+        "active": "false" if over else "true",
+        "start_date": _text(start),
+        "end_date": _text(end),
+        "work_start": _text(start) if done else "",
+        "work_end": _text(end) if done else "",
+        "close_code": close_code,
+        "close_notes": "Done as planned." if close_code == "successful" else "See the notes." if done else "",
+        "closed_at": _text(updated) if over else "",
+        "closed_by": user_id(by) if over else "",
+        **_stamps(opened, by, 1, updated),
+    }
+    database.insert("change_request", row, system=False)
+
+
+def _defaults(database: Database, table: str) -> dict[str, str]:
+    """The values that a record of the table starts with, where they are no expressions."""
+    return {
+        field.name: field.default
+        for field in database.known(table).fields.values()
+        if field.default and not field.default.startswith("javascript:")
+    }
 
 
 def _stamps(created: datetime, by: str, count: int, updated: datetime | None = None) -> dict[str, str]:

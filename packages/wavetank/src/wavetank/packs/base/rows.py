@@ -86,6 +86,7 @@ _PROPERTIES = {
     "glide.rest.choice.allow_non_existing_value": "false",
     "glide.rest.table_api.admin_only_sys_fields": "false",
     "glide.invalid_query.returns_no_rows": "false",
+    "glide.ui.audit_deleted_tables": "",
     "glide.ui.autoclose.time": "7",
     "com.snc.incident.autoclose.basedon.resolved_at": "true",
     "glide.itil.assign.number.on.insert": "false",
