@@ -52,10 +52,12 @@ def _until_parent_ends() -> None:
 
 def _serve(wiring: Wiring, reply: Reply) -> None:
     from linkspan.api import Access, create_app, server
+    from linkspan.api.findings import finding_routes
     from linkspan.flows.hub import open_hub
     from linkspan.flows.pulse import Pulse
     from linkspan.web import pages
     from linkspan.web.accounts import account_pages
+    from linkspan.web.findings import finding_pages
     from linkspan.web.scan import scan_pages
 
     _log_to_stderr()
@@ -78,7 +80,8 @@ def _serve(wiring: Wiring, reply: Reply) -> None:
             reply.as_json = False  # that line was the object
 
         access = Access(tokens, [settings.host], url=settings.url)
-        app = create_app(hub, access, pulse, parts=[pages, account_pages, scan_pages])
+        parts = [pages, account_pages, scan_pages, finding_pages, finding_routes]
+        app = create_app(hub, access, pulse, parts=parts)
         try:
             server.run(app, listener, pulse, home=wiring.home, ready=ready)
         finally:

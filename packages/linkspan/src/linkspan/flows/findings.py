@@ -16,6 +16,7 @@ from linkspan.config.values import FindingsConfig
 from linkspan.connection import Connection
 from linkspan.core import clock
 from linkspan.core.errors import ConfigError, LinkspanError, SecretUnavailable
+from linkspan.core.secret import Secret
 from linkspan.feed.journal import Author, NoteReader
 from linkspan.findings import formats, rules
 from linkspan.findings.draft import CHOICE_FIELDS
@@ -24,7 +25,7 @@ from linkspan.findings.preview import Preview
 from linkspan.findings.raising import Binding, Groups, Raiser
 from linkspan.records import Records
 from linkspan.schema.limits import limits
-from linkspan.store import Database
+from linkspan.store import Database, deliveries
 from linkspan.store import findings as store
 
 if TYPE_CHECKING:
@@ -247,17 +248,17 @@ class Intake:
         """The configured sources."""
         return self.wiring.config.findings
 
-    def keys(self, source: str) -> list[str]:
+    def keys(self, source: str) -> list[Secret]:
         """The secrets with which this source may sign. Raises SecretUnavailable."""
         wanted = self.sources[source]
-        return [self.wiring.secret(one, where=wanted.where).reveal() for one in wanted.secrets]
+        return [self.wiring.secret(one, where=wanted.where) for one in wanted.secrets]
 
     def receive(self, source: str, message_id: str, body: bytes) -> bool:
         """Commit a delivery; False when it was received before. Raises Unreadable."""
         batch = f"delivery {message_id}"
         entries = [_received(entry) for entry in formats.read(body)]
         with self.wiring.database.begin() as connection:
-            new = store.deliver(connection, source, message_id, body)
+            new = deliveries.take(connection, endpoint=f"findings/{source}", message_id=message_id, body=body)
             if new:
                 store.receive(connection, source, batch, entries)
         if new:

@@ -19,7 +19,7 @@ from linkspan.flows.watch import budget
 from linkspan.store import Database
 from linkspan.store.inbox import FATES as SETTLED
 from linkspan.store.reports import Reports
-from linkspan.store.tables import desk_event, inbox, ledger, link, report
+from linkspan.store.tables import desk_event, inbox, ledger, link, report, sighting
 
 if TYPE_CHECKING:
     from linkspan.flows.wiring import Wiring
@@ -195,6 +195,8 @@ class Hub:
             sa.select(sa.func.max(desk_event.c.seq)),
             sa.select(sa.func.max(report.c.at)),
             sa.select(sa.func.max(ledger.c.seq)),
+            sa.select(sa.func.max(sighting.c.seq)),
+            sa.select(sa.func.max(sighting.c.fated_at)),
         )
         with self.database.read() as transaction:
             return tuple(transaction.execute(sa.select(*(part.scalar_subquery() for part in parts))).one())
@@ -229,6 +231,7 @@ class Hub:
 
 def open_hub(wiring: Wiring, url: str) -> Hub:
     """The hub of a home, its syncs ready to start. ``url`` is where people reach it."""
+    from linkspan.flows.findings import Intake
     from linkspan.flows.sync import open_runner
     from linkspan.sync.status import status
 
@@ -240,6 +243,7 @@ def open_hub(wiring: Wiring, url: str) -> Hub:
         desk=desk,
         status_of=lambda database, sync, poll: status(database, sync, poll_seconds=poll),
         runner=open_runner(wiring, desk, url),
+        background=(Intake(wiring),),
     )
 
 

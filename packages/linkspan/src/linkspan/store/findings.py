@@ -6,7 +6,6 @@ what has no fate yet counts as queued.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 
 from linkspan.core import clock
 from linkspan.store.database import insert_new, upsert
-from linkspan.store.tables import delivery, finding, sighting
+from linkspan.store.tables import finding, sighting
 
 Fate = Literal[
     "created", "updated", "unchanged", "grouped", "queued", "below_threshold", "quarantined", "parked"
@@ -86,17 +85,6 @@ def receive(connection: sa.Connection, source: str, batch: str, entries: Iterabl
         }
         new += insert_new(connection, sighting, row)
     return new
-
-
-def deliver(connection: sa.Connection, source: str, message_id: str, body: bytes) -> bool:
-    """Note that a delivery came; False when it came before."""
-    row = {
-        "endpoint": f"findings/{source}",
-        "message_id": message_id,
-        "sha256": hashlib.sha256(body).hexdigest(),
-        "at": clock.now(),
-    }
-    return insert_new(connection, delivery, row)
 
 
 def waiting(connection: sa.Connection, source: str, *, limit: int = 200) -> list[Sighting]:
@@ -281,12 +269,6 @@ def in_need(
     if source is not None:
         query = query.where(sighting.c.source == source)
     return [dict(row._mapping) for row in connection.execute(query)]
-
-
-def stamp(connection: sa.Connection) -> tuple[object, ...]:
-    """A value that differs as soon as a sighting came in or got a fate. Cheap."""
-    query = sa.select(sa.func.max(sighting.c.seq), sa.func.max(sighting.c.fated_at))
-    return tuple(connection.execute(query).one())
 
 
 def _unserved(source: str) -> sa.ColumnElement[bool]:
