@@ -8,9 +8,9 @@ from typing import TypeVar
 from linkspan.config.values import AccountConfig
 from linkspan.connection import Connection
 from linkspan.core.errors import LinkspanError, SecretUnavailable
-from linkspan.flows.setup import intent
+from linkspan.flows.setup import intent_on
 from linkspan.flows.wiring import Wiring
-from linkspan.preflight.context import Context, Learned, RequiredRole
+from linkspan.preflight.context import Context, Learned, RequiredAcl, RequiredRole
 from linkspan.preflight.report import Report, join
 from linkspan.preflight.run import run
 from linkspan.store.reports import Reports
@@ -48,7 +48,7 @@ def preflight_all(
 
 def context(wiring: Wiring, account: AccountConfig, instance: str) -> Context:
     """What checks may use for one account on one instance. Lines are made when first asked for."""
-    meant, learned = intent(wiring, account), Learned()
+    meant, learned = intent_on(wiring, account, instance), Learned()
     line = _once(lambda: wiring.connection(account.name, instance, read_only=True))
     return Context(
         instance=wiring.instance(instance),
@@ -58,7 +58,16 @@ def context(wiring: Wiring, account: AccountConfig, instance: str) -> Context:
         writing=_once(lambda: wiring.connection(account.name, instance)),
         admin=_once(lambda: _admin(wiring, instance, learned)),
         learned=learned,
-        roles=tuple(RequiredRole(name=grant.role, because=grant.because) for grant in meant.profile.grants),
+        roles=tuple(
+            RequiredRole(name=grant.role, because=grant.because, made=grant.made)
+            for grant in meant.profile.grants
+        ),
+        acls=tuple(
+            RequiredAcl(role=acl.role, table=acl.table, operation=acl.operation, name=acl.name)
+            for acl in meant.profile.acls
+        ),
+        changes=meant.profile.changes,
+        api_keys=meant.api_keys,
         group=meant.group,
         uses=meant.uses,
         machine=meant.profile.user.identity_type == "machine",

@@ -15,10 +15,21 @@ from linkspan.preflight import causes
 
 @dataclass(frozen=True, kw_only=True)
 class RequiredRole:
-    """A role the account's recipe grants, and why."""
+    """A role the account's recipe grants, and why; ``made`` by linkspan, or come with the platform."""
 
     name: str
     because: str
+    made: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequiredAcl:
+    """An access control the account's recipe names; ``name`` is the table's, or the field's."""
+
+    role: str
+    table: str
+    operation: str
+    name: str
 
 
 @dataclass(kw_only=True)
@@ -39,7 +50,8 @@ class Context:
     or None when there is none or it is refused (``learned.admin_problem``). ``password`` and
     ``client_id`` are what the account signs in with, None when not part of the scheme or not stored.
     ``uses`` are the tables whose records its recipe works on; ``machine`` and ``services_only`` are the
-    user flags it asks for.
+    user flags it asks for, ``changes`` whether it changes what it created. ``api_keys`` are the names of its
+    keys here, oldest first.
     """
 
     instance: InstanceConfig
@@ -53,6 +65,9 @@ class Context:
     uses: tuple[str, ...] = ("incident",)
     machine: bool = True
     services_only: bool = True
+    changes: bool = True
+    acls: tuple[RequiredAcl, ...] = ()
+    api_keys: tuple[str, ...] = ()
     password: Callable[[], str | None] = lambda: None
     client_id: Callable[[], str | None] = lambda: None
     learned: Learned = field(default_factory=Learned)

@@ -12,6 +12,7 @@ from linkspan.connection import Connection
 from linkspan.core import query
 from linkspan.core.check import Cause
 from linkspan.core.errors import LinkspanError, NotAuthenticated
+from linkspan.preflight import refused_key
 from linkspan.preflight.context import Context
 
 _PROPERTIES = {
@@ -38,12 +39,14 @@ _CLIENT = ("sys_id", "client_id", "active", "user", "default_grant_type", "inbou
 
 def of_refused_login(context: Context, error: NotAuthenticated) -> list[Cause]:
     """Causes of a refused login, most probable first; never empty."""
-    if error.code == "mfa_required":
-        return [context.cause("mfa_required")]
+    if error.code in ("mfa_required", "api_key_spaces"):
+        return [context.cause(error.code)]
     admin = context.admin()
     if admin is None:
         return [*_guesses(context), *_blindness(context, context.learned.admin_problem)]
     try:
+        if context.account.scheme == "api_key":
+            return refused_key.causes(context, admin)
         return _Privileged(context, admin).causes()
     except LinkspanError as problem:
         return [*_guesses(context), *_blindness(context, problem)]
@@ -58,6 +61,8 @@ def _blindness(context: Context, problem: LinkspanError | None) -> list[Cause]:
 
 
 def _guesses(context: Context) -> list[Cause]:
+    if context.account.scheme == "api_key":
+        return refused_key.guesses(context)
     names = {
         "basic": (
             "wrong_password",

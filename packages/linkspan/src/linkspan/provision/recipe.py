@@ -16,6 +16,7 @@ A recipe is a YAML file::
         groups: [{name, because, grants: [{role, because}]}]
         grants: [{role, because, on: user, made: true}]  # without `on`, through a group of the account's
                                                       # own; `made`: a role that linkspan makes
+        changes: false                                # it creates records and leaves them as they are
         acls: [{role, table, operation, because}]     # plus `field` and `condition` where they are needed
         scopes: [{name, because}]                     # auth scopes of the OAuth application, if there is one
 """
@@ -32,7 +33,7 @@ from linkspan.core.errors import ConfigError
 
 IDENTITY_TYPES = ("human", "machine")
 _TOP = {"recipe", "says", "application", "registers", "instead", "uses", "profiles"}
-_PROFILE = {"says", "user", "groups", "grants", "acls", "scopes"}
+_PROFILE = {"says", "user", "groups", "grants", "acls", "scopes", "changes"}
 OPERATIONS = ("create", "read", "write", "delete")
 
 
@@ -122,6 +123,7 @@ class Instead:
 class Profile:
     """One way to satisfy a recipe. ``grants`` are all of them, however they are carried.
 
+    ``changes`` is whether the account changes records after it created them.
     ``left_groups`` and ``left_roles`` are what other profiles of the recipe give and this one takes back.
     """
 
@@ -131,6 +133,7 @@ class Profile:
     user: UserFlags = UserFlags()
     groups: tuple[NamedGroup, ...] = ()
     acls: tuple[Acl, ...] = ()
+    changes: bool = True
     scopes: tuple[Scope, ...] = ()
     left_groups: tuple[str, ...] = ()
     left_roles: tuple[str, ...] = ()
@@ -261,6 +264,7 @@ def _profile(name: str, body: Any) -> Profile:
         user=_user(body["user"]) if "user" in body else UserFlags(),
         groups=tuple(NamedGroup(name=str(one["name"]), because=_because(one)) for one in groups),
         acls=tuple(_acl(one) for one in body.get("acls", ())),
+        changes=_yes_or_no(body, "changes", default=True),
         scopes=tuple(Scope(**_words(one, "name", "because")) for one in body.get("scopes", ())),
     )
 
@@ -274,9 +278,7 @@ def _grant(written: Any) -> Grant:
     _only(written, {"role", "because", "on", "made"})
     if written.get("on", "user") != "user":
         raise ValueError(f"on: {written['on']}; only `on: user` is known")
-    made = written.get("made", False)
-    if not isinstance(made, bool):
-        raise TypeError("made is true or false")
+    made = _yes_or_no(written, "made", default=False)
     return Grant(role=str(written["role"]), because=_because(written), direct="on" in written, made=made)
 
 
@@ -305,6 +307,13 @@ def _with_left(profile: Profile, profiles: Mapping[str, Profile]) -> Profile:
     left_groups = {group.name for one in profiles.values() for group in one.groups} - groups
     left_roles = {grant.role for one in profiles.values() for grant in one.direct_grants} - roles
     return replace(profile, left_groups=tuple(sorted(left_groups)), left_roles=tuple(sorted(left_roles)))
+
+
+def _yes_or_no(written: Any, name: str, *, default: bool) -> bool:
+    said = written.get(name, default)
+    if not isinstance(said, bool):
+        raise TypeError(f"{name} is true or false")
+    return said
 
 
 def _only(written: Any, known: set[str]) -> None:

@@ -2,6 +2,7 @@
 
 from linkspan.core.check import Check
 from linkspan.preflight.checks import (
+    access_controls,
     account_flags,
     answers,
     identity,
@@ -23,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     identity.CHECK,
     account_flags.CHECK,
     roles.CHECK,
+    access_controls.CHECK,
     incident_read.CHECK,
     incident_write.CHECK,
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from linkspan.core.check import Answer, Check
+from linkspan.core.errors import NotAuthorized
+from linkspan.preflight import refused_write
 from linkspan.preflight.context import Context
 
 _TABLE = "incident"
@@ -27,7 +29,11 @@ def run(context: Context) -> Answer:
     """X-Total-Count counts before access controls hide rows, so the difference tells."""
     if _TABLE not in context.uses:
         return Answer(outcome="skip", evidence={"reason": "its recipe uses no incidents"})
-    page = context.line().table.page(_TABLE, fields=NEEDED, limit=_SAMPLE)
+    try:
+        page = context.line().table.page(_TABLE, fields=NEEDED, limit=_SAMPLE)
+    except NotAuthorized as error:
+        refused = refused_write.causes(context, error, _TABLE, "read", "read_denied")
+        return Answer(outcome="fail", causes=tuple(refused), evidence={"code": error.code})
     seen, total = len(page.rows), page.total
     evidence = {"visible": seen, "total": total, "asked": _SAMPLE}
     if not seen:

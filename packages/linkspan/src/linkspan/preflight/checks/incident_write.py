@@ -9,6 +9,7 @@ from linkspan.connection import Connection
 from linkspan.core import query
 from linkspan.core.check import Answer, Cause, Check
 from linkspan.core.errors import Ambiguous, LinkspanError, NotAuthorized, Rejected
+from linkspan.preflight import refused_write
 from linkspan.preflight.context import Context
 
 _TABLE = "incident"
@@ -32,19 +33,27 @@ def run(context: Context) -> Answer:
     try:
         row = _create(line, mark)
     except (NotAuthorized, Rejected) as error:
-        return Answer(outcome="fail", causes=(_refusal(context, error, "create_denied"),))
+        refused = refused_write.causes(context, error, _TABLE, "create", "create_denied")
+        return Answer(outcome="fail", causes=tuple(refused))
     if row is None:
         return Answer(
             outcome="fail", causes=(context.cause("write_outcome_unknown"),), evidence={"mark": mark}
         )
+    lost = _lost(line, str(row["sys_id"]), {**_CREATED, "correlation_id": mark})
+    if not context.changes:
+        return _only_created(context, str(row.get("number", "")), mark, lost)
+    return _changed(context, line, row, mark, lost)
+
+
+def _changed(context: Context, line: Connection, row: dict[str, Any], mark: str, lost: list[str]) -> Answer:
+    """Change the sample, read it back, remove it."""
     sys_id, number = str(row["sys_id"]), str(row.get("number", ""))
-    lost = _lost(line, sys_id, {**_CREATED, "correlation_id": mark})
     found: list[Cause] = []
     try:
         line.table.update(_TABLE, sys_id, _CHANGED, fields=("sys_id",))
         lost += [name for name in _lost(line, sys_id, _CHANGED) if name not in lost]
     except (NotAuthorized, Rejected) as error:
-        found.append(_refusal(context, error, "write_denied"))
+        found += refused_write.causes(context, error, _TABLE, "write", "write_denied")
     if lost:
         found.append(context.cause("field_not_kept", fields=", ".join(lost)))
     removed, note = _remove(context, line, sys_id, number)
@@ -54,6 +63,15 @@ def run(context: Context) -> Answer:
     if removed == "left":
         return Answer(outcome="warn", causes=tuple(note), evidence=evidence)
     return Answer(outcome="pass", causes=tuple(note), evidence=evidence)
+
+
+def _only_created(context: Context, number: str, mark: str, lost: list[str]) -> Answer:
+    """The account may not change what it made, so the sample stays for a person."""
+    evidence = {"number": number, "mark": mark, "removed": "left", "not_kept": lost}
+    if lost:
+        cause = context.cause("field_not_kept", fields=", ".join(lost))
+        return Answer(outcome="fail", causes=(cause,), evidence=evidence)
+    return Answer(outcome="warn", causes=(context.cause("sample_stays", number=number),), evidence=evidence)
 
 
 def _create(line: Connection, mark: str) -> dict[str, Any] | None:
@@ -104,18 +122,6 @@ def _resolution(reader: Connection) -> dict[str, str]:
         choice = {}  # choices may be hidden from the account; the platform's own is tried
     code = str(choice.get("value") or "Solution provided")
     return {"state": _RESOLVED, "close_code": code, "close_notes": "Proof by linkspan preflight."}
-
-
-def _refusal(context: Context, error: LinkspanError, id: str) -> Cause:
-    ids = {
-        "data_policy": "data_policy",
-        "business_rule_abort": "business_rule_abort",
-        "api_acl": "api_acl_denied",
-        "scope_unscoped": "oauth_scope_restricted",
-        "missing_scope": "oauth_scope_restricted",
-    }
-    default = id if isinstance(error, NotAuthorized) else "insert_rejected"
-    return context.cause(ids.get(error.code, default), detail=error.cause, table=_TABLE)
 
 
 CHECK = Check(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from linkspan.core.check import PASSED, Answer, Check
+from linkspan.core.check import Answer, Check
 from linkspan.core.errors import NotAuthenticated, NotAuthorized, NotFound, SecretUnavailable
 from linkspan.preflight import diagnosis
 from linkspan.preflight.context import Context
@@ -25,7 +25,7 @@ def run(context: Context) -> Answer:
     except (NotFound, NotAuthorized) as error:
         # Accepted: what follows is a matter of access, and the checks after this one tell which.
         return Answer(outcome="pass", evidence={"scheme": context.account.scheme, "code": error.code})
-    return PASSED
+    return Answer(outcome="pass", evidence={"scheme": context.account.scheme, "status": "Connected"})
 
 
 CHECK = Check(name="login", title="The credential is accepted", run=run, needs=("answers",))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from linkspan.connection import Connection
 from linkspan.core import query
 from linkspan.core.check import Answer, Cause, Check, Outcome
-from linkspan.preflight.context import Context
+from linkspan.preflight.context import Context, RequiredRole
 
 _RULING = ("admin", "security_admin")
 _MOST = 1000
@@ -19,8 +19,9 @@ def run(context: Context) -> Answer:
     held = effective(line, context.learned.user_sys_id) if context.learned.user_sys_id else set()
     if not held and admin is None:
         return Answer(outcome="unknown", causes=(context.cause("roles_hidden"),))
-    missing = [role.name for role in context.roles if role.name not in held]
-    found = [_why(context, admin, role) for role in missing]
+    lacking = [role for role in context.roles if role.name not in held]
+    missing = [role.name for role in lacking]
+    found = [_why(context, admin, role) for role in lacking]
     ruling = [context.cause("holds_admin", role=role) for role in _RULING if role in held]
     outcome: Outcome = "fail" if missing else "warn" if ruling else "pass"
     return Answer(
@@ -55,12 +56,20 @@ def effective(line: Connection, user: str) -> set[str]:
     return set(names.values()) - {""}
 
 
-def _why(context: Context, admin: Connection | None, role: str) -> Cause:
-    """Not there at all, the way to it broken, or simply not granted."""
+def _why(context: Context, admin: Connection | None, wanted: RequiredRole) -> Cause:
+    """Not there at all, switched off, the way to it broken, or simply not granted."""
+    role = wanted.name
     if admin is None:
         return context.cause("role_not_granted", "likely", role=role)
     if admin.table.first("sys_user_role", query.term("name", "=", role), ("sys_id",)) is None:
-        return context.cause("role_missing_on_instance", role=role)
+        return context.cause("custom_role_missing" if wanted.made else "role_missing_on_instance", role=role)
+    granted = query.all_of(
+        query.term("user", "=", context.learned.user_sys_id),
+        query.term("role.name", "=", role),
+        query.term("state", "=", "inactive"),
+    )
+    if admin.table.first("sys_user_has_role", granted, ("sys_id",)) is not None:
+        return context.cause("role_inactive", role=role)
     carried = admin.table.first(
         "sys_group_has_role",
         query.all_of(query.term("group.name", "=", context.group), query.term("role.name", "=", role)),
