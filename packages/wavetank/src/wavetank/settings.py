@@ -96,6 +96,12 @@ ALL: tuple[Setting, ...] = (
         says="of which class a record created over REST is: the table's, or the one its sys_class_name names",
     ),
     _choice(
+        "useraccount_scope",
+        "opens",
+        "refused",
+        says="whether the scope useraccount opens every API to a client whose restriction is Useraccount scoped",
+    ),
+    _choice(
         "no_op_update",
         "ignored",
         "counted",

@@ -191,39 +191,6 @@ def test_tokens_outlive_a_restart(scene, client, door):
     assert _whoami(door, token).body == {"result": ["ada", "oauth_password"]}
 
 
-@pytest.mark.claim("oauth-scope-restriction")
-@pytest.mark.parametrize("status", ["restricted", "useraccount"])
-def test_a_scoped_client_needs_a_scope_for_the_api(scene, client, door, status):
-    entity = client(scope_restriction_status=status)
-    scene.user("ada")
-    token = _password(door).body["access_token"]
-    refused = _whoami(door, token)
-    assert refused.status == 403
-    assert refused.body["error"] == {
-        "message": "User Not Authorized",
-        "detail": "Access to unscoped api is not allowed",
-    }
-    assert refused.headers["x-is-logged-in"] == "true"
-    scope = scene.database.first("sys_auth_scope", name="useraccount")
-    scope_id = scope["sys_id"] if scope else scene.add("sys_auth_scope", name="useraccount")
-    scene.add("oauth_entity_auth_scope_mapping", oauth_entity=entity["sys_id"], auth_scope=scope_id)
-    assert _whoami(door, token).status == 200
-
-
-def test_a_scope_opens_the_api_and_method_it_names(scene, client, door):
-    entity = client(scope_restriction_status="restricted")
-    scene.user("ada")
-    token = _password(door).body["access_token"]
-    scope = scene.add("sys_auth_scope", name="reading")
-    scene.add("oauth_entity_auth_scope_mapping", oauth_entity=entity["sys_id"], auth_scope=scope)
-    assert _whoami(door, token).status == 403
-    scene.add(
-        "sys_api_access_scope", auth_scope=scope, api_path="/api/now/table", http_method="GET", active="true"
-    )
-    assert _whoami(door, token).status == 200
-    assert _whoami(door, token, method="POST").status == 403
-
-
 @pytest.mark.claim("ws-access")
 def test_a_table_closed_to_web_services_is_refused_at_the_api(scene, door):
     scene.user("root", "admin")

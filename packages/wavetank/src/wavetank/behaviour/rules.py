@@ -65,7 +65,10 @@ BUILT_IN: tuple[Rule, ...] = (
     Rule("Identity type sets web service access", "sys_user", 20, identity.machine, "machine ticks, human unticks"),
     Rule("Log out locked users", "sys_user", 900, sessions.log_out, "locking or deactivating ends the sessions", "after", UPDATE),
     Rule("Generate API key token", keys.TABLE, 50, keys.generate, "the platform makes the token and keeps it"),
-    Rule("REST API path", "sys_api_access_policy", 50, policies.fill_path, "the path follows the API"),
+    *(
+        Rule("REST API path", table, 50, policies.fill_path, "the path follows the API")
+        for table in ("sys_api_access_policy", "sys_api_access_scope")
+    ),
     *(
         Rule("Plugins are not written", table, 5, plugins.not_written, "a plugin is installed", on=ALL)
         for table in ("sys_plugins", "v_plugin")

@@ -88,7 +88,7 @@ class Policy:
             return False
         if self.version is not None and self.version != target.version:
             return False
-        if self.resource and not _fits(self.resource, target.path):
+        if self.resource and not fits(self.resource, target.path):
             return False
         return self.tables is None or target.table in self.tables
 
@@ -227,7 +227,7 @@ def fill_path(change: "Change") -> None:
         change.row["api_path"] = PATHS.get(change.row["api"], "")
 
 
-def _fits(resource: str, path: str) -> bool:
+def fits(resource: str, path: str) -> bool:
     """Whether a path is of a resource like now/table/{tableName}: as many parts, the fixed ones alike."""
     wanted, given = resource.split("/"), path.strip("/").split("/")
     return len(wanted) == len(given) and all(

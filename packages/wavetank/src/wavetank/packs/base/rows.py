@@ -104,7 +104,7 @@ _PROPERTIES = {
     "com.snc.platform.security.oauth.is.active": "true",
     "glide.oauth.inbound.ropc.grant_type.disabled": "false",
     "com.glide.rest.api.auth.scope.check.enable": "true",
-    "glide.oauth.token.scope.useraccount": "useraccount",
+    "glide.oauth.token.scope.useraccount": sys_id_for("sys_auth_scope", "useraccount"),
 }
 _PLUGINS = {
     "com.snc.incident": "Incident",
