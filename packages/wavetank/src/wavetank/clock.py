@@ -5,6 +5,7 @@ import itertools
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 
 FORMAT = "%Y-%m-%d %H:%M:%S"
 
@@ -37,6 +38,7 @@ class Clock:
         self._jobs: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._texts: tuple[int, str] = (-1, "")
+        self._dates: tuple[int, bytes] = (-1, b"")
 
     def seconds(self) -> float:
         """Now, in seconds since 1970 UTC."""
@@ -51,6 +53,13 @@ class Clock:
         if self._texts[0] != second:
             self._texts = (second, datetime.fromtimestamp(second, UTC).strftime(FORMAT))
         return self._texts[1]
+
+    def http_date(self) -> bytes:
+        """Now, as the header Date writes it."""
+        second = int(self.seconds())
+        if self._dates[0] != second:
+            self._dates = (second, formatdate(second, usegmt=True).encode())
+        return self._dates[1]
 
     @property
     def frozen(self) -> bool:

@@ -323,6 +323,7 @@ class Front:
         ids = self._instance.ids
         secure = exchange.scope["scheme"] == "https"
         answer.headers.extend(HEADERS)
+        answer.headers.append((b"date", self._instance.clock.http_date()))
         answer.headers.append((b"x-transaction-id", ids.hex(12).encode()))
         if exchange.authenticated:
             answer.headers.append((b"x-is-logged-in", b"true"))

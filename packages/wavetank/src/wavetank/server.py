@@ -149,6 +149,7 @@ def _config(front: Front, context: ssl.SSLContext | None) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,  # the instance's own clock says it
         timeout_keep_alive=70,
         timeout_graceful_shutdown=GRACE,
         backlog=BACKLOG,

@@ -147,6 +147,38 @@ def test_the_clock_stamps_records(wavetank, call):
     assert made["sys_created_on"] == "2026-03-01 00:01:01"
 
 
+@pytest.mark.claim("http-date")
+def test_the_header_date_is_the_clock_that_stamps(wavetank, call):
+    wavetank.control("clock", {"freeze": "2026-03-01T10:00:00Z"})
+    answer = call("POST", INCIDENTS, {"short_description": "now"})
+    assert answer.headers["date"] == "Sun, 01 Mar 2026 10:00:00 GMT"
+    assert answer.json["result"]["sys_created_on"] == "2026-03-01 10:00:00"
+
+
+def test_stamps_may_tie_and_run_ahead_or_behind(wavetank, call):
+    """What a reader by sys_updated_on meets: equal stamps, a row from the future, one that comes late."""
+    wavetank.control("clock", {"freeze": "2026-03-01T10:00:00Z"})
+    stamps = ["2026-03-01 09:00:00"] * 3 + ["2027-01-01 00:00:00", "2020-01-01 00:00:00"]
+    rows = [
+        {"sys_id": f"{n:032x}", "short_description": "tie", "sys_updated_on": at, "sys_mod_count": str(n)}
+        for n, at in enumerate(stamps)
+    ]
+    wavetank.control("records/incident", rows)
+    query = "short_description=tie^ORDERBYsys_updated_on^ORDERBYsys_id"
+    path = f"{INCIDENTS}?sysparm_query={query}&sysparm_fields=sys_id,sys_updated_on,sys_mod_count"
+
+    def seen():
+        found = call("GET", path).json["result"]
+        return [(int(row["sys_id"], 16), row["sys_updated_on"], int(row["sys_mod_count"])) for row in found]
+
+    assert seen() == [(n, stamps[n], n) for n in (4, 0, 1, 2, 3)]
+    wavetank.control(f"records/incident/{1:032x}", {"urgency": "1"}, "PATCH")
+    wavetank.control(f"records/incident/{2:032x}", {"sys_updated_on": stamps[4]}, "PATCH")
+    assert seen() == [(n, stamps[4] if n == 2 else stamps[n], n) for n in (2, 4, 0, 1, 3)]
+    call("PATCH", f"{INCIDENTS}/{3:032x}", {"urgency": "2"})
+    assert seen()[-1] == (3, "2026-03-01 10:00:00", 4)
+
+
 def test_the_log_says_who_asked_what(wavetank, call):
     call("GET", f"{INCIDENTS}?sysparm_limit=1")
     call("GET", INCIDENTS, user="")
