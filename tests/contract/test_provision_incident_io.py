@@ -79,6 +79,8 @@ def test_from_nothing_to_an_empty_plan(house, profile):
         "present"
     }
     assert house.command("app", "install")["exit"] == 0
+    checks = house.command("preflight", "--write", "--instance", "qa")["result"]["checks"]
+    assert [one for one in checks if one["outcome"] in ("fail", "unknown")] == []
 
 
 def test_the_account_works_on_tasks_and_on_nothing_more(house):
