@@ -182,7 +182,7 @@ def wavetank_control() -> str:
         "| `/-/requests?since=N` | GET, DELETE | what was asked of the instance, and what it answered |\n"
         "| `/-/records/{table}[/{sys_id}]` | GET, POST, PATCH, DELETE | records past access rules and behaviour |\n"
         "| `/-/settings` | GET, POST | the switches below |\n"
-        "| `/-/load` | POST `{format, table, path or body}` | records in bulk |\n\n"
+        "| `/-/load` | POST `{format, table, path or body}` | records in bulk, or an update set, committed at once |\n\n"
         f"## Settings\n\n| name | default | may be | is about |\n|---|---|---|---|\n{settings}\n"
         "## Faults\n\n"
         f"A fault is an object with `do` and any of {listed(f'`{k}`' for k in sorted(KEYS - {'do'}))}. `do` is one of "

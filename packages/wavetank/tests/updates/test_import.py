@@ -33,6 +33,7 @@ def test_from_file_to_committed(person, files, role):
     assert not rows(person, "sys_user_role", name="u_follow_ups")
     assert "Commit Update Set" not in person.form()
     person.press("preview")
+    assert person.instance.database.get(SETS, files.set)["sys_updated_by"] == "admin"
     assert state(person, files) == "previewed"
     assert person.press("commit").headers["location"] == f"/{SETS}.do?sys_id={files.set}"
     assert state(person, files) == "committed"

@@ -79,7 +79,7 @@ def updates(instance: Instance, sys_id: str) -> list[Update]:
     return [_update(row) for row in rows]
 
 
-def preview(instance: Instance, row: Row) -> Row:
+def preview(instance: Instance, row: Row, by: str = "system") -> Row:
     """Compares a set with what is here; the set as previewed, its problems as rows.
 
     Raises ValueError for a set that is not loaded or previewed.
@@ -96,7 +96,7 @@ def preview(instance: Instance, row: Row) -> Row:
                 collisions += problem.description == NEWER
                 _note(instance, row, update, problem)
         counts = _counts(instance, coming) | {"collisions": str(collisions)}
-        return instance.database.update(SETS, row["sys_id"], {"state": "previewed", **counts})
+        return instance.database.update(SETS, row["sys_id"], {"state": "previewed", **counts}, by=by)
 
 
 def problems(instance: Instance, sys_id: str, *, unresolved: bool = False) -> list[Row]:

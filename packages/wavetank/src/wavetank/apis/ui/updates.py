@@ -172,8 +172,8 @@ async def _resolve(request: Request) -> Response:
     return await _posted(request, {"accept": _settle, "skip": _settle})
 
 
-def _preview(instance: Instance, _: UiSession, form: dict[str, str]) -> str:
-    retrieved.preview(instance, _row(instance, SETS, form))
+def _preview(instance: Instance, held: UiSession, form: dict[str, str]) -> str:
+    retrieved.preview(instance, _row(instance, SETS, form), held.who.user_name)
     return form["sys_id"]
 
 
@@ -186,10 +186,11 @@ def _commit(instance: Instance, held: UiSession, form: dict[str, str]) -> str:
     return form["sys_id"]
 
 
-def _settle(instance: Instance, _: UiSession, form: dict[str, str]) -> str:
+def _settle(instance: Instance, held: UiSession, form: dict[str, str]) -> str:
     row = _row(instance, retrieved.PROBLEMS, form)
     status = {"status": _STATUS[form["sys_action"]]}
-    return instance.database.update(retrieved.PROBLEMS, row["sys_id"], status)["remote_update_set"]
+    instance.database.update(retrieved.PROBLEMS, row["sys_id"], status, by=held.who.user_name)
+    return row["remote_update_set"]
 
 
 async def _posted(
