@@ -9,7 +9,7 @@ from typing import Any
 from starlette.applications import Starlette
 
 from wavetank import packs
-from wavetank.apis import oauth, ui
+from wavetank.apis import oauth, stats, ui
 from wavetank.apis import table as table_api
 from wavetank.clock import Clock
 from wavetank.control.surface import application as control_surface
@@ -39,7 +39,7 @@ def create(options: Options) -> tuple[Instance, Front]:
     Raises ValueError for an unknown release or pack, sqlite3.Error for a file that is no database.
     """
     instance = _instance(options)
-    apis = Starlette(routes=[*table_api.routes(), *oauth.routes(), *ui.routes()])
+    apis = Starlette(routes=[*table_api.routes(), *stats.routes(), *oauth.routes(), *ui.routes()])
     apis.state.instance = instance
     surface = control_surface(instance) if options.control else None
     return instance, Front(instance, apis, surface)

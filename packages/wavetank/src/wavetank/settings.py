@@ -68,6 +68,12 @@ ALL: tuple[Setting, ...] = (
         "after_acl",
         says="whether X-Total-Count counts rows the caller cannot read",
     ),
+    _choice(
+        "stats_hidden_rows",
+        "refused",
+        "counted",
+        says="statistics over rows of which the caller may not read some",
+    ),
     _choice("field_write_denied", "silent", "403", says="a write to a field the caller may not write"),
     Setting("quota_seconds", 60, (), "a transaction longer than this is cancelled"),
     Setting("quota_commits", True, (), "whether a cancelled write has committed all the same"),

@@ -41,6 +41,7 @@ OWN_IDS = frozenset({"sys_security_acl", "sys_security_acl_role"})
 _STAMPS = frozenset({"sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by", "sys_mod_count"})
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _TRUE = frozenset({"true", "1", "yes"})
+_VERSION = re.compile(r"/api/now(/v\d+)/")
 # What a caller may bring as a sys_id: it becomes part of addresses. The platform's own check is not verified.
 _SYS_ID = re.compile(r"[0-9A-Za-z_-]{1,32}")
 
@@ -120,19 +121,20 @@ async def _answer(request: Request) -> Response:
     instance: Instance = request.app.state.instance
     try:
         with instance.lock:
-            return _dispatch(_call(request, instance, body))
+            return _dispatch(call_of(request, instance, body))
     except PlatformError as error:
         return Response(msgspec.json.encode(error.body()), error.status, dict(error.headers), media_type=JSON)
 
 
-def _call(request: Request, instance: Instance, body: bytes) -> Call:
+def call_of(request: Request, instance: Instance, body: bytes) -> Call:
+    """A request on the path's table, taken apart. Raises PlatformError for no table, or a closed one."""
     name = request.path_params["table"]
     table = instance.plugins.table(name)
     if table is None:
         raise errors.invalid_table(name)
     if not table.ws_access:
         raise errors.api_refused()
-    version = request.url.path.removeprefix("/api/now").partition("/table/")[0]
+    version = _VERSION.match(request.url.path)
     query_string = request.scope["query_string"].decode("latin-1")
     method = request.method
     if method == "POST":
@@ -141,7 +143,7 @@ def _call(request: Request, instance: Instance, body: bytes) -> Call:
         instance=instance,
         session=request.state.session,
         method=method,
-        version=version,
+        version=version[1] if version else "",
         table=table,
         sys_id=request.path_params.get("sys_id", ""),
         base=f"{request.url.scheme}://{request.headers.get('host') or request.url.netloc}",
@@ -170,19 +172,19 @@ def _dispatch(call: Call) -> Response:
 
 def _list(call: Call) -> Response:
     access, table = call.instance.access, call.table.name
-    query = _query(call)
-    compiled = compile_query(call.instance.dictionary, table, query, _context(call))
+    query = query_of(call)
+    compiled = compile_query(call.instance.dictionary, table, query, context_of(call))
     if compiled.unknown and call.instance.settings.get("unknown_query_field") == "refuse":
         raise errors.query_refused()
-    readable = _readable(call)
-    if not readable and table in SAYS_NO:
+    may_read = readable(call)
+    if not may_read and table in SAYS_NO:
         raise errors.table_refused(table)
-    if readable and access.query_fields(call.session, table, compiled.fields):
+    if may_read and access.query_fields(call.session, table, compiled.fields):
         raise errors.query_refused()
     limit, offset = call.count("sysparm_limit", DEFAULT_LIMIT), call.count("sysparm_offset", 0)
-    shown = _page(call, compiled, limit, offset) if readable else []
+    shown = _page(call, compiled, limit, offset) if may_read else []
     headers: dict[str, str] = {}
-    total = None if call.flag("sysparm_no_count") else _total(call, compiled, readable)
+    total = None if call.flag("sysparm_no_count") else _total(call, compiled, may_read)
     if total is not None:
         headers["X-Total-Count"] = str(total)
     if not call.flag("sysparm_suppress_pagination_header"):
@@ -191,10 +193,10 @@ def _list(call: Call) -> Response:
             headers["Link"] = link
     if not shown and call.version == "/v1":
         raise errors.no_record()
-    return _json({"result": shown}, 200, headers)
+    return json_of({"result": shown}, 200, headers)
 
 
-def _readable(call: Call) -> bool:
+def readable(call: Call) -> bool:
     """The table gate. Who may read journal entries as records is not verified, hence a setting."""
     if call.instance.access.table(call.session, "read", call.table.name):
         return True
@@ -237,10 +239,10 @@ def _identity(row: Sequence[str]) -> dict[str, str]:
     return {"sys_id": row[0], "sys_class_name": row[1]}
 
 
-def _total(call: Call, compiled: Compiled, readable: bool) -> int:
+def _total(call: Call, compiled: Compiled, may_read: bool) -> int:
     database, access, table = call.instance.database, call.instance.access, call.table.name
     if call.instance.settings.get("total_count") == "after_acl":
-        if not readable:
+        if not may_read:
             return 0
         if access.needs_row(call.session, "read", table):
             class_sql = 't0."sys_class_name"' if call.table.shared else "''"
@@ -282,20 +284,20 @@ def _get(call: Call) -> Response:
     shown = _shown(call, call.sys_id)
     if shown is None:
         raise errors.no_record()
-    return _json({"result": shown})
+    return json_of({"result": shown})
 
 
 def _shown(call: Call, sys_id: str) -> dict[str, Any] | None:
     """One record as the caller may see it; None when there is none to see."""
-    if not _readable(call):
+    if not readable(call):
         return None
     query = Query(blocks=(((Condition("sys_id", "=", sys_id),),),))
-    compiled = compile_query(call.instance.dictionary, call.table.name, query, _context(call))
+    compiled = compile_query(call.instance.dictionary, call.table.name, query, context_of(call))
     shown = _page(call, compiled, 1, 0)
     return shown[0] if shown else None
 
 
-def _query(call: Call) -> Query:
+def query_of(call: Call) -> Query:
     """`sysparm_query`, or else the parameters that name fields (they may hold display values)."""
     if "sysparm_query" in call.params:
         return parse(call.params["sysparm_query"])
@@ -323,7 +325,8 @@ def _named(call: Call, name: str, value: str) -> Condition:
     return Condition(name, "=", value)
 
 
-def _context(call: Call) -> Context:
+def context_of(call: Call) -> Context:
+    """What the caller's query means: user, time zone, and how strict it is taken."""
     settings, session = call.instance.settings, call.session
     unknown = settings.get("unknown_query_field")
     if call.instance.property("glide.invalid_query.returns_no_rows") == "true":
@@ -415,7 +418,7 @@ def _existing(call: Call, operation: Any, name: str) -> Row:
     """The record to write. Raises 404 when the caller cannot see it, 403 when it may not write it."""
     access, session, table = call.instance.access, call.session, call.table.name
     row = call.instance.database.get(table, call.sys_id)
-    if row is None or not _readable(call):
+    if row is None or not readable(call):
         raise errors.no_record()
     if access.needs_row(session, "read", table) and not access.row(session, "read", table, row):
         raise errors.no_record()
@@ -430,7 +433,7 @@ def _existing(call: Call, operation: Any, name: str) -> Row:
 def _written(call: Call, row: Row, status: int, headers: dict[str, str]) -> Response:
     if call.headers.get("x-no-response-body", "").lower() in _TRUE:
         return Response(status_code=204, headers=headers)
-    return _json({"result": _shown(call, row["sys_id"]) or {}}, status, headers)
+    return json_of({"result": _shown(call, row["sys_id"]) or {}}, status, headers)
 
 
 def _body(call: Call) -> Mapping[str, Any]:
@@ -503,5 +506,5 @@ def _secret(call: Call, kind: str, text: str) -> str | None:
     return text if call.instance.settings.get("password_plain_write") == "literal" else DROPPED
 
 
-def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_of(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(msgspec.json.encode(value), status, dict(headers or {}), media_type=JSON)
