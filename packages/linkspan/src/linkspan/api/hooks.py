@@ -19,7 +19,7 @@ from linkspan.flows.pulse import Pulse
 RETRY_SECONDS = 30
 
 
-def part(hooks: Hooks) -> Callable[[FastAPI, Hub, Pulse], None]:
+def hook_routes(hooks: Hooks) -> Callable[[FastAPI, Hub, Pulse], None]:
     """The part of the hub's application that answers at ``/hooks/``."""
 
     def add(app: FastAPI, _hub: Hub, _pulse: Pulse) -> None:

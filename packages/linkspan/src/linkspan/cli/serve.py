@@ -53,6 +53,8 @@ def _until_parent_ends() -> None:
 def _serve(wiring: Wiring, reply: Reply) -> None:
     from linkspan.api import Access, create_app, server
     from linkspan.api.findings import finding_routes
+    from linkspan.api.hooks import hook_routes
+    from linkspan.flows.hooks import open_hooks
     from linkspan.flows.hub import open_hub
     from linkspan.flows.pulse import Pulse
     from linkspan.web import pages
@@ -70,6 +72,7 @@ def _serve(wiring: Wiring, reply: Reply) -> None:
         hub = open_hub(wiring, settings.url or url)
         pulse = Pulse(hub.stamp)
 
+        hooks = hook_routes(open_hooks(wiring, hub))
         def ready() -> None:
             hub.start()
             line = {"event": "ready", "url": url, "pid": os.getpid()}

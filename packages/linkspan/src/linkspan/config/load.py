@@ -36,8 +36,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _FOLLOW_UPS = ("task", "none")
 _SYNC_KEYS = (
+_FAR_KEYS = ("base_url", "api_key", "webhook_secrets", "include_private")
     *("peer", "instance", "account", "poll_seconds", "push", "filter", "mapping", "follow_ups"),
-    *("base_url", "api_key", "webhook_secrets", "include_private"),
+    *_FAR_KEYS,
 )
 _TOP = ("version", "instances", "accounts", "sync", "findings", "ingest", "scan", "hub")
 
@@ -140,6 +141,15 @@ def _url(node: Node) -> str:
 
 def _origin(node: Node, example: str) -> str:
     """Scheme, host and port, and nothing else."""
+def _api_url(node: Node) -> str:
+    """The address of a far side's API."""
+    origin = _origin(node, "https://api.incident.io")
+    parts = urlsplit(origin)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        node.refuse("http:// would send the API key in the clear", f"write https://{parts.netloc}")
+    return origin
+
+
     text = node.text().strip()
     parts = _split(node, text, example)
     if "@" in text:
@@ -240,16 +250,22 @@ def _sync(name: str, node: Node, accounts: Mapping[str, AccountConfig], base: Pa
     account, instance = _used(node, parts, accounts)
     return SyncConfig(
         name=name,
-        peer=_required(node, parts, "peer", "peer: desk").choice(PEERS),
+        peer=peer,
         instance=instance,
         account=account,
         poll_seconds=parts["poll_seconds"].number(least=0.1) if "poll_seconds" in parts else 5.0,
         push=parts["push"].boolean() if "push" in parts else False,
         filter=_filter(parts.get("filter")),
-        base_url=parts["base_url"].text().rstrip("/") if "base_url" in parts else "",
+        base_url=_api_url(parts["base_url"]) if "base_url" in parts else "",
         api_key=_reference(parts["api_key"]) if "api_key" in parts else "",
         webhook_secrets=_references(parts.get("webhook_secrets")),
         include_private=parts["include_private"].boolean() if "include_private" in parts else False,
+    peer = _required(node, parts, "peer", "peer: desk").choice(PEERS)
+    if peer == "incident_io":
+        _required(node, parts, "api_key", "api_key: env:INCIDENT_IO_KEY")
+    for key in _FAR_KEYS if peer == "desk" else ():
+        if key in parts:
+            parts[key].refuse(f"{key} means nothing to the desk", "leave it out")
         follow_ups=_follow_ups(parts.get("follow_ups")),
         mapping=base / parts["mapping"].text() if "mapping" in parts else None,
         where=node.where,

@@ -13,11 +13,11 @@ from linkspan.core.errors import ConfigError
 from linkspan.core.peer import Peer
 from linkspan.feed.journal import Author, NoteReader
 from linkspan.mapping.follow_up import FollowUpMapping
-from linkspan.mapping.incident import STOCK_MATRIX, IncidentMapping
+from linkspan.mapping.incident import LEVELS, STOCK_MATRIX, IncidentMapping
 from linkspan.records import Records
 from linkspan.schema.people import People
 from linkspan.schema.priority import matrix
-from linkspan.sync.binding import Binding, follow_ups_of
+from linkspan.sync.binding import Binding, follow_ups_of, key_prefix
 from linkspan.sync.runner import Runner, Sync
 
 if TYPE_CHECKING:
@@ -27,11 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FarSide:
-    """What a far side gives a sync. ``follow_ups`` is None when it has none; ``title`` is for people."""
+    """What a far side gives a sync. ``follow_ups`` is None when it has none; ``title`` is for people.
+
+    ``levels`` are the severities it tells apart, gravest first; ``poll_seconds`` is how often it is asked.
+    """
 
     title: str
     incidents: Peer
     follow_ups: Peer | None = None
+    levels: tuple[str, ...] = LEVELS
+    poll_seconds: float = 1
 
 
 def open_runner(wiring: Wiring, desk: Desk, url: str) -> Runner:
@@ -73,9 +78,10 @@ def bind(wiring: Wiring, sync: SyncConfig, desk: Desk, url: str) -> tuple[Bindin
         notes=NoteReader(connection, author),
         database=wiring.database,
         account=me["sys_id"],
-        mapping=IncidentMapping(matrix=own_matrix or STOCK_MATRIX),
+        mapping=IncidentMapping(matrix=own_matrix or STOCK_MATRIX, levels=far.levels),
         condition=sync.filter,
         poll_seconds=sync.poll_seconds,
+        peer_poll_seconds=far.poll_seconds,
     )
     if not sync.follow_ups:
         return (incidents,)
@@ -100,8 +106,11 @@ def follow_ups(incidents: Binding, peer: Peer, *, table: str) -> Binding:
     )
 
 
-def _far_side(wiring: Wiring, sync: SyncConfig, desk: Desk, url: str) -> FarSide:  # noqa: ARG001
-    makers: dict[str, Callable[[], FarSide]] = {"desk": lambda: _desk(desk, url)}
+def _far_side(wiring: Wiring, sync: SyncConfig, desk: Desk, url: str) -> FarSide:
+    makers: dict[str, Callable[[], FarSide]] = {
+        "desk": lambda: _desk(desk, url),
+        "incident_io": lambda: _incident_io(wiring, sync),
+    }
     if sync.peer not in makers:
         raise ConfigError(
             f"the far side {sync.peer} is not built yet", fix="use peer: desk", where=str(sync.where)
@@ -110,6 +119,27 @@ def _far_side(wiring: Wiring, sync: SyncConfig, desk: Desk, url: str) -> FarSide
 
 
 def _desk(desk: Desk, url: str) -> FarSide:
-    from linkspan.desk.peer import DeskPeer
+    from linkspan.desk import DeskFollowUpPeer, DeskPeer
 
-    return FarSide(title="the desk", incidents=DeskPeer(desk, url=url))
+    return FarSide(
+        title="the desk",
+        incidents=DeskPeer(desk, url=url),
+        follow_ups=DeskFollowUpPeer(desk, url=url),
+    )
+
+
+def _incident_io(wiring: Wiring, sync: SyncConfig) -> FarSide:
+    from linkspan.sync.peers.incident_io import FollowUpsPeer, IncidentsPeer
+
+    line, database, name = wiring.incident_io(sync), wiring.database, sync.name
+    below = follow_ups_of(name)
+    incidents = IncidentsPeer(
+        line, database, name=name, prefix=key_prefix(name), include_private=sync.include_private
+    )
+    return FarSide(
+        title="incident.io",
+        incidents=incidents,
+        follow_ups=FollowUpsPeer(line, database, sync=name, name=below, prefix=key_prefix(below)),
+        levels=incidents.levels(),
+        poll_seconds=sync.poll_seconds,
+    )

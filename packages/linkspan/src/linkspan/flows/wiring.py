@@ -16,8 +16,8 @@ from linkspan.config import Config, load
 from linkspan.config.home import home as default_home
 from linkspan.config.home import private
 from linkspan.config.secrets import resolve
-from linkspan.config.values import AccountConfig, InstanceConfig
-from linkspan.connection import Connection, Credential, connect, credential, of_parts
+from linkspan.config.values import AccountConfig, InstanceConfig, SyncConfig
+from linkspan.connection import ApiKey, Connection, Credential, OAuthCode, connect, credential, of_parts
 from linkspan.core.check import Check
 from linkspan.core.errors import ConfigError
 from linkspan.core.secret import Secret
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from linkspan.store.warehouse import Warehouse
 
 
+    from linkspan.sync.peers.incident_io import Line
 class Wiring:
     """Everything one process shares. Thread-safe."""
 
@@ -39,6 +40,7 @@ class Wiring:
         self._admins: dict[str, Connection] = {}
         self._lock = threading.RLock()
 
+        self._incident_io: dict[str, Line] = {}
     @classmethod
     def open(cls, path: Path, *, home: Path | None = None) -> Self:
         """Read the configuration; everything else is opened when first asked for. Raises ConfigError."""
@@ -144,6 +146,16 @@ class Wiring:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def incident_io(self, sync: SyncConfig) -> Line:
+        """The line to the incident.io of a sync, the same at every call. Raises SecretUnavailable."""
+        from linkspan.sync.peers.incident_io import Line
+
+        with self._lock:
+            if sync.name not in self._incident_io:
+                key = self.secret(sync.api_key, where=sync.where).reveal()
+                self._incident_io[sync.name] = Line(key, base_url=sync.base_url)
+            return self._incident_io[sync.name]
+
     ) -> None:
         self.close()
 
@@ -155,8 +167,11 @@ class Wiring:
     def _admin_credential(self, instance: InstanceConfig) -> Credential:
         admin = instance.admin
         if admin is None:
+            far, self._incident_io = list(self._incident_io.values()), {}
             raise ConfigError(
                 f"instance {instance.name} has no admin",
+        for other in far:
+            other.close()
                 fix="add admin: {scheme: basic, user: …, secret: env:…}; plan and apply need it",
                 where=instance.where,
             )

@@ -26,13 +26,18 @@ def sync_of(line: str) -> str:
     return line.removesuffix(_FOLLOW_UPS)
 
 
+def key_prefix(line: str) -> str:
+    """How every key begins that a line gives to the far side."""
+    return f"sync:{line}:"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Binding:
     """What a line of a sync is made of: its incidents, or its follow-ups.
 
     ``account`` is the sys_id of our user, ``peer_title`` what people call the far side. ``parents`` names
     the line whose links are the parents of this one's, empty when these have none. ``exact`` leaves out
-    rows of tables that extend ``table``.
+    rows of tables that extend ``table``. ``peer_poll_seconds`` is how often the far side is asked.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Binding:
     parents: str = ""
     condition: str = ""
     poll_seconds: float = 5
+    peer_poll_seconds: float = 1
 
     def correlation_id(self, peer_id: str) -> str:
         """What the record of a far side's thing carries, ≤ 100 characters."""
@@ -71,4 +77,4 @@ class Binding:
     @property
     def note_prefix(self) -> str:
         """Every key this sync gives to the far side starts so."""
-        return f"sync:{self.name}:"
+        return key_prefix(self.name)

@@ -20,7 +20,6 @@ from linkspan.sync.binding import Binding, follow_ups_of
 from linkspan.sync.intake import InstanceIntake, PeerIntake
 from linkspan.sync.settle import Settler
 
-PEER_POLL_SECONDS = 1.0
 SWEEP_SECONDS = 1.0
 RETENTION_SECONDS = 60.0
 LONGEST_BACKOFF = 30.0
@@ -136,7 +135,7 @@ class Runner:
         nudge: threading.Event,
         done: Callable[[], object] = lambda: None,
     ) -> None:
-        every = binding.poll_seconds if side == "instance" else PEER_POLL_SECONDS
+        every = binding.poll_seconds if side == "instance" else binding.peer_poll_seconds
         polling = _Round(self._database, binding.name, side, every=every)
 
         def once() -> None:

@@ -79,7 +79,7 @@ class Changes:
         if not cursor:
             self._line.identity()  # any answer tells the far side's time
         now = int(self._line.now() * MICROSECONDS)
-        place = Place.of(cursor) if cursor else Place(floor=now, newest=now)
+        place = Place.of(cursor) if cursor else self._begin(lately(now / MICROSECONDS), now)
         if cursor and self._offered[0] == cursor:
             self._told |= self._offered[1]  # that offer is in the store by now
         with self._database.read() as connection:
@@ -121,6 +121,12 @@ class Changes:
             cursor=str(after),
             more=len(hints) == limit,
         )
+
+    @staticmethod
+    def _begin(lately: Iterable[Seen], now: int) -> Place:
+        """What is there now is not news. A clock that tells whole seconds would not say so exactly."""
+        newest = max((seen.version for seen in lately), default=now)
+        return Place(floor=newest, newest=newest)
 
     def _known(self, found: Iterable[Seen]) -> list[Seen]:
         """Without what we made and have not linked yet: it is being linked, and is no news."""

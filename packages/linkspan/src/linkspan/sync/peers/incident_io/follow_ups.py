@@ -19,7 +19,8 @@ from linkspan.sync.peers.incident_io.words import MODES, NOT_TAKEN, Us, link_of,
 if TYPE_CHECKING:
     from incident_io.models import FollowUpV3
 
-FOLLOW_UP_STATUS = {"deleted": "not_doing"}
+DELETED = "deleted"
+NORMAL = "medium"  # what a task has when nobody chose: not worth a word where it cannot be said
 LABEL = "servicenow:"
 TITLE_LENGTH = 120
 
@@ -51,9 +52,9 @@ class FollowUpsPeer:
         )
 
     def fetch(self, incident: str) -> PeerIncident | None:
-        """The follow-up as it is now; a deleted one is one that nobody will do."""
+        """The follow-up as it is now, None when it is deleted."""
         found = self._line.follow_up(incident)
-        return None if found is None else self._thing(found)
+        return None if found is None or found.status.value == DELETED else self._thing(found)
 
     def create(self, values: Mapping[str, str], *, key: str, parent: str = "") -> PeerIncident:
         """Make one for the incident ``parent``, or the one that carries the label of ``key``."""
@@ -130,7 +131,7 @@ class FollowUpsPeer:
             values={
                 "title": found.title,
                 "description": text_of(found.description),
-                "status": FOLLOW_UP_STATUS.get(found.status.value, found.status.value),
+                "status": "not_doing" if found.status.value == DELETED else found.status.value,
                 "priority": "" if isinstance(priority, Unset) else priority.name.casefold(),
                 "assignee": "" if isinstance(assignee, Unset) else text_of(assignee.email).casefold(),
             },
@@ -174,6 +175,8 @@ class FollowUpsPeer:
 
         now = self._thing(found)
         wanted = {name: value for name, value in values.items() if now.values[name] != value}
+        if wanted.get("priority") == NORMAL and not now.values["priority"] and not self._priority(NORMAL):
+            del wanted["priority"]
         if not wanted:
             return now
         body = self._as_it_is(found)
