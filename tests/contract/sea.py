@@ -16,10 +16,12 @@ from linkspan.config.values import InstanceConfig
 from linkspan.connection import Basic, Connection, connect
 from linkspan.core import clock
 from linkspan.core.errors import LinkspanError
+from linkspan.core.peer import Peer
 from linkspan.core.secret import Secret
-from linkspan.desk import Desk
+from linkspan.desk import Desk, DeskFollowUpPeer
 from linkspan.desk.peer import DeskPeer
 from linkspan.feed.journal import Author, NoteReader
+from linkspan.flows.sync import follow_ups
 from linkspan.records import Records
 from linkspan.store import Database, inbox
 from linkspan.store.database import make_engine
@@ -64,7 +66,17 @@ class CrashingDatabase(Database):
 class Sea:
     """One instance, one desk, one sync between them, and the people on both sides."""
 
-    def __init__(self, instance: Any, home: Path, *, roles: tuple[str, ...] = ("sn_incident_write",)) -> None:
+    follow_up_peer: Callable[[Desk], Peer] = DeskFollowUpPeer
+
+    def __init__(
+        self,
+        instance: Any,
+        home: Path,
+        *,
+        roles: tuple[str, ...] = ("sn_incident_write",),
+        follow_ups: bool = False,
+    ) -> None:
+        self.with_follow_ups = follow_ups
         self.instance = InstanceConfig(name="prod", url=instance.url, environment="production")
         self.home = home
         self.boundaries = Boundaries()
@@ -118,9 +130,15 @@ class Sea:
             database=self.database,
             account=me["sys_id"],
         )
-        self.instance_intake = InstanceIntake(self.binding)
-        self.peer_intake = PeerIntake(self.binding)
-        self.settler = Settler(self.binding)
+        self._hang()
+
+    def _hang(self) -> None:
+        bindings = [self.binding]
+        if self.with_follow_ups:
+            peer = self.follow_up_peer(Desk(self.database))
+            bindings.append(follow_ups(self.binding, peer, table="task"))
+        self.intakes = [make(binding) for binding in bindings for make in (InstanceIntake, PeerIntake)]
+        self.settlers = {binding.name: Settler(binding) for binding in bindings}
 
     def _crashing(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def crashing(*arguments: Any, **named: Any) -> Any:
@@ -134,22 +152,23 @@ class Sea:
     def scope(self, condition: str) -> None:
         """From now on only incidents that match enter the sync."""
         self.binding = replace(self.binding, condition=condition)
-        self.instance_intake = InstanceIntake(self.binding)
-        self.peer_intake = PeerIntake(self.binding)
-        self.settler = Settler(self.binding)
+        self._hang()
 
     def turn(self) -> int:
         """Poll both sides, drain what waits; how many links had work."""
         try:
-            self.instance_intake.poll()
-            self.peer_intake.poll()
+            for intake in self.intakes:
+                intake.poll()
         except LinkspanError:
             return 1
-        with self.database.read() as connection:
-            links = inbox.waiting_links(connection, self.sync)
-        for link in links:
-            self.settler.drain(link)
-        return len(links)
+        drained = 0
+        for line, settler in self.settlers.items():
+            with self.database.read() as connection:
+                links = inbox.waiting_links(connection, line)
+            for link in links:
+                settler.drain(link)
+            drained += len(links)
+        return drained
 
     def rest(self, turns: int = 12) -> None:
         """Turn until two turns in a row find nothing, time passing in between; die and go on."""
@@ -167,9 +186,9 @@ class Sea:
             self.shift += 61
         raise AssertionError(f"does not come to rest: {self.ledger()}")
 
-    def ledger(self) -> dict[str, int]:
+    def ledger(self, line: str = "") -> dict[str, int]:
         with self.database.read() as connection:
-            return inbox.counts(connection, self.sync)
+            return inbox.counts(connection, line or self.sync)
 
     # --- what people see
 

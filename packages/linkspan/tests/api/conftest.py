@@ -32,7 +32,7 @@ class Nudges:
         self.seen.append(sync)
 
 
-def status_of(_database: Database, _sync: str, _poll_seconds: float) -> dict[str, Any]:
+def status_of(_database: Database, _sync: SyncConfig) -> dict[str, Any]:
     fates = {"applied": 5, "coalesced": 1, "echo": 3, "filtered": 0, "parked": 1, "dead": 0, "pending": 0}
     return {
         "state": "running",

@@ -177,5 +177,5 @@ def test_the_status_carries_the_budget_of_the_syncs_instance(client: TestClient,
 def test_the_status_goes_by_the_syncs_own_interval(hub: Hub) -> None:
     asked: list[float] = []
     hub.config.syncs["desk"] = replace(hub.config.syncs["desk"], poll_seconds=120)  # type: ignore[index]
-    replace(hub, status_of=lambda _database, _sync, poll: {"poll": asked.append(poll)}).status()
+    replace(hub, status_of=lambda _database, sync: {"poll": asked.append(sync.poll_seconds)}).status()
     assert asked == [120]

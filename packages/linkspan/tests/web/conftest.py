@@ -9,8 +9,8 @@ from linkspan.config.values import Config, InstanceConfig, SyncConfig
 from linkspan.desk import Desk
 from linkspan.flows.hub import Hub
 from linkspan.flows.pulse import Pulse
+from linkspan.flows.watch import state
 from linkspan.store import Database
-from linkspan.sync.status import status
 from linkspan.web import pages
 
 TOKEN = "a-token-for-tests"
@@ -31,7 +31,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
         home=tmp_path,
         database=database,
         desk=Desk(database),
-        status_of=lambda database, sync, poll: status(database, sync, poll_seconds=poll),
+        status_of=state,
     )
     database.close()
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, Select, func, insert, or_, select, updat
 
 from linkspan.core import clock
 from linkspan.core.errors import NotFound, Rejected, Stale
+from linkspan.desk.follow_ups import PERSON, FollowUps
 from linkspan.desk.values import (
     DEFAULTS,
     FINAL_STATUSES,
@@ -35,7 +36,6 @@ from linkspan.store import Database
 from linkspan.store.tables import desk_event, desk_incident, desk_reply, desk_update
 
 Order = Literal["number", "changed"]
-PERSON = "person"
 SYNC = "sync"
 
 _log = logging.getLogger("linkspan.desk")
@@ -61,6 +61,7 @@ class Desk:
         self._database = database
         self._listeners: list[Callable[[Event], None]] = []
         self._lock = threading.Lock()
+        self.follow_ups = FollowUps(database, self._tell)
 
     # --- writing
 

@@ -24,7 +24,7 @@ class DeskPeer:
 
     def pull(self, cursor: str, limit: int = 500) -> Pulled:
         """Events after ``cursor``, oldest first. Raises Rejected when the cursor is not one of ours."""
-        events = self._desk.events(after=_seq(cursor), limit=limit)
+        events = self._desk.events(after=cursor_seq(cursor), limit=limit)
         return Pulled(
             events=tuple(
                 PeerEvent(
@@ -83,7 +83,8 @@ def _cut(name: str, text: str) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _seq(cursor: str) -> int:
+def cursor_seq(cursor: str) -> int:
+    """The seq in a cursor of the desk, 0 for the beginning. Raises Rejected."""
     if not cursor:
         return 0
     if not cursor.isascii() or not cursor.isdigit():

@@ -14,17 +14,41 @@ FINAL_STATUSES = frozenset({"closed", "canceled"})
 FIELDS = ("name", "summary", "severity", "status")
 DEFAULTS: Mapping[str, str] = {"name": "", "summary": "", "severity": "moderate", "status": "triage"}
 
+FOLLOW_UP_FIELDS = ("title", "description", "status", "priority", "assignee")
+FOLLOW_UP_STATUSES = ("outstanding", "completed", "not_doing")
+PRIORITIES = ("urgent", "high", "medium", "low")
+FOLLOW_UP_DEFAULTS: Mapping[str, str] = {
+    "title": "",
+    "description": "",
+    "status": "outstanding",
+    "priority": "medium",
+    "assignee": "",
+}
+
 _NUMBER = re.compile(r"(?:DESK-)?0*([0-9]{1,9})\Z", re.IGNORECASE)
+_FOLLOW_UP_NUMBER = re.compile(r"(?:FU-)?0*([0-9]{1,9})\Z", re.IGNORECASE)
 
 # People get the sizes a ServiceNow record can take back; the sync may bring anything a field of the
 # platform can hold, so its bound only keeps the store sane.
-PERSON_LIMITS: Mapping[str, int] = {"name": 200, "summary": 4000, "text": 4000, "author": 100, "key": 200}
+PERSON_LIMITS: Mapping[str, int] = {
+    "name": 200,
+    "summary": 4000,
+    "text": 4000,
+    "author": 100,
+    "key": 200,
+    "title": 160,
+    "description": 4000,
+    "assignee": 100,
+}
 PEER_LIMITS: Mapping[str, int] = {
     "name": 4000,
     "summary": 262_144,
     "text": 262_144,
     "author": 200,
     "key": 400,
+    "title": 4000,
+    "description": 262_144,
+    "assignee": 400,
 }
 
 
@@ -63,10 +87,37 @@ class Update:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FollowUp:
+    """Something to do about an incident. ``assignee`` is an e-mail address, empty for nobody.
+
+    Times are epoch seconds; ``version`` starts at 1.
+    """
+
+    id: str
+    number: str
+    incident: str
+    title: str
+    description: str
+    status: str
+    priority: str
+    assignee: str
+    version: int
+    key: str
+    created_at: float
+    updated_at: float
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The five fields that people and the sync may change."""
+        return {name: getattr(self, name) for name in FOLLOW_UP_FIELDS}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """One committed change. ``origin`` is who made it: ``person`` or ``sync``.
 
-    ``key`` is the key its incident was created with.
+    ``follow_up`` is what changed when it was not the incident itself. ``version`` and ``key`` are those
+    of what changed, ``key`` the one it was created with.
     """
 
     seq: int
@@ -75,6 +126,7 @@ class Event:
     key: str
     at: float
     origin: str
+    follow_up: str = ""
 
 
 def number_text(number: int) -> str:
@@ -85,6 +137,17 @@ def number_text(number: int) -> str:
 def number_in(text: str) -> int:
     """The number in DESK-0001, 0 (which no incident has) when ``text`` is none."""
     found = _NUMBER.match(text.strip())
+    return int(found[1]) if found else 0
+
+
+def follow_up_number_text(number: int) -> str:
+    """A follow-up's number as people read it: FU-0001."""
+    return f"FU-{number:04d}"
+
+
+def follow_up_number_in(text: str) -> int:
+    """The number in FU-0001, 0 (which no follow-up has) when ``text`` is none."""
+    found = _FOLLOW_UP_NUMBER.match(text.strip())
     return int(found[1]) if found else 0
 
 
@@ -106,7 +169,29 @@ def checked_fields(values: Mapping[str, str], *, by_person: bool) -> dict[str, s
         if name in values:
             fields[name] = _one_of(name, values[name], words)
     if by_person and "name" in fields:
-        _refuse_bad_name(fields["name"])
+        _refuse_bad_name("An incident", "name", fields["name"], rest="summary")
+    return fields
+
+
+def checked_follow_up(values: Mapping[str, str], *, by_person: bool) -> dict[str, str]:
+    """``values`` if every one is a field a follow-up can hold. Raises Rejected (code ``invalid``)."""
+    unknown = sorted(set(values) - set(FOLLOW_UP_FIELDS))
+    if unknown:
+        fix = f"Use only {', '.join(FOLLOW_UP_FIELDS)}."
+        raise invalid(f"{unknown[0]!r} is not a field of a follow-up.", fix)
+    limits = PERSON_LIMITS if by_person else PEER_LIMITS
+    fields = {
+        name: checked_text(name, value, limits[name]) for name, value in values.items() if name in limits
+    }
+    for name, words in (("status", FOLLOW_UP_STATUSES), ("priority", PRIORITIES)):
+        if name in values:
+            fields[name] = _one_of(name, values[name], words)
+    if by_person and "title" in fields:
+        _refuse_bad_name("A follow-up", "title", fields["title"], rest="description")
+    if by_person and (address := fields.get("assignee", "").strip()):
+        if "@" not in address.strip("@") or " " in address:
+            raise invalid(f"{address[:60]!r} is not an e-mail address.", "Say who by e-mail address.")
+        fields["assignee"] = address
     return fields
 
 
@@ -129,8 +214,8 @@ def _one_of(name: str, value: object, words: tuple[str, ...]) -> str:
     return value
 
 
-def _refuse_bad_name(name: str) -> None:
-    if not name.strip():
-        raise invalid("An incident needs a name.", "Say in a few words what is wrong.")
-    if "\n" in name or "\r" in name:
-        raise invalid("A name is a single line.", "Put the rest into the summary.")
+def _refuse_bad_name(what: str, field: str, text: str, *, rest: str) -> None:
+    if not text.strip():
+        raise invalid(f"{what} needs a {field}.", "Say it in a few words.")
+    if "\n" in text or "\r" in text:
+        raise invalid(f"A {field} is a single line.", f"Put the rest into the {rest}.")

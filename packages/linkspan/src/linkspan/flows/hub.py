@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
-from linkspan.config.values import Config
+from linkspan.config.values import Config, SyncConfig
 from linkspan.core import clock
 from linkspan.desk import Desk, Event
-from linkspan.flows.watch import budget
+from linkspan.flows.watch import budget, state
 from linkspan.store import Database
 from linkspan.store.inbox import FATES as SETTLED
 from linkspan.store.reports import Reports
-from linkspan.store.tables import desk_event, inbox, ledger, link, report, sighting
+from linkspan.store.tables import desk_event, desk_follow_up_event, inbox, ledger, link, report, sighting
+from linkspan.sync.binding import follow_ups_of, sync_of
 
 if TYPE_CHECKING:
     from linkspan.flows.wiring import Wiring
@@ -54,14 +55,13 @@ class Background(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Hub:
-    """One home's hub. ``status_of`` tells the state of one sync (see ``sync status``) by its name and
-    the seconds between its polls."""
+    """One home's hub. ``status_of`` tells the state of one sync (see ``sync status``)."""
 
     config: Config
     home: Path
     database: Database
     desk: Desk
-    status_of: Callable[[Database, str, float], Document]
+    status_of: Callable[[Database, SyncConfig], Document]
     runner: Runner | None = None
     background: tuple[Background, ...] = ()
     started_at: float = field(default_factory=clock.now)
@@ -99,7 +99,7 @@ class Hub:
                     "instance": sync.instance,
                     "account": sync.account,
                     "poll_s": sync.poll_seconds,
-                    **self.status_of(self.database, name, sync.poll_seconds),
+                    **self.status_of(self.database, sync),
                     "budget": budget(self.config, sync),
                 }
                 for name, sync in self.config.syncs.items()
@@ -108,7 +108,7 @@ class Hub:
 
     def links(self, *, sync: str = "", limit: int = 50, offset: int = 0) -> Document:
         """A page of links, newest first (an order that edits do not stir): ``{"links": […], "total": n}``."""
-        matching = [link.c.sync == sync] if sync else []
+        matching = [link.c.sync.in_((sync, follow_ups_of(sync)))] if sync else []
         with self.database.read() as transaction:
             total = transaction.execute(
                 sa.select(sa.func.count()).select_from(link).where(*matching)
@@ -119,8 +119,13 @@ class Hub:
         return {"links": [self._link(row) for row in rows], "total": total}
 
     def links_of(self, incidents: list[str]) -> dict[str, Document]:
-        """Links of these desk incidents, by incident id."""
-        syncs = [name for name, sync in self.config.syncs.items() if sync.peer == "desk"]
+        """Links of these desk incidents or follow-ups, by id."""
+        syncs = [
+            line
+            for name, sync in self.config.syncs.items()
+            if sync.peer == "desk"
+            for line in (name, follow_ups_of(name))
+        ]
         query = _links_with_pending().where(link.c.peer_id.in_(incidents), link.c.sync.in_(syncs))
         with self.database.read() as transaction:
             return {row.peer_id: self._link(row) for row in transaction.execute(query)}
@@ -193,6 +198,7 @@ class Hub:
             last_fate,
             sa.select(sa.func.max(link.c.synced_at)),
             sa.select(sa.func.max(desk_event.c.seq)),
+            sa.select(sa.func.max(desk_follow_up_event.c.seq)),
             sa.select(sa.func.max(report.c.at)),
             sa.select(sa.func.max(ledger.c.seq)),
             sa.select(sa.func.max(sighting.c.seq)),
@@ -212,7 +218,8 @@ class Hub:
         record = f"{instance.url}/{row.table_name}.do?sys_id={row.sys_id}" if instance and row.sys_id else ""
         return {
             "id": row.id,
-            "sync": row.sync,
+            "sync": sync_of(row.sync),
+            "kind": _kind(row.sync),
             "instance": row.instance,
             "table": row.table_name,
             "sys_id": row.sys_id,
@@ -233,7 +240,6 @@ def open_hub(wiring: Wiring, url: str) -> Hub:
     """The hub of a home, its syncs ready to start. ``url`` is where people reach it."""
     from linkspan.flows.findings import Intake
     from linkspan.flows.sync import open_runner
-    from linkspan.sync.status import status
 
     desk = Desk(wiring.database)
     return Hub(
@@ -241,7 +247,7 @@ def open_hub(wiring: Wiring, url: str) -> Hub:
         home=wiring.home,
         database=wiring.database,
         desk=desk,
-        status_of=lambda database, sync, poll: status(database, sync, poll_seconds=poll),
+        status_of=state,
         runner=open_runner(wiring, desk, url),
         background=(Intake(wiring),),
     )
@@ -269,6 +275,10 @@ def _links_with_pending() -> sa.Select[Any]:
     return sa.select(link, pending.label("pending"), lag.label("lag"))
 
 
+def _kind(line: str) -> str:
+    return "incident" if sync_of(line) == line else "follow-up"
+
+
 def _link_state(row: sa.Row[Any]) -> str:
     if row.problem:
         return "parked" if not row.pending else "waiting"
@@ -280,7 +290,8 @@ def _link_state(row: sa.Row[Any]) -> str:
 def _event(row: sa.Row[Any]) -> Document:
     return {
         "seq": row.seq,
-        "sync": row.sync,
+        "sync": sync_of(row.sync),
+        "kind": _kind(row.sync),
         "side": row.side,
         "link": row.link_id,
         "number": row.number,

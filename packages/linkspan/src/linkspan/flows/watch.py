@@ -10,7 +10,8 @@ from linkspan.config.values import Config, SyncConfig
 from linkspan.core import clock
 from linkspan.core.errors import ConfigError
 from linkspan.flows.wiring import Wiring
-from linkspan.store import links
+from linkspan.store import Database, links
+from linkspan.sync.binding import follow_ups_of
 from linkspan.sync.status import status
 
 LOOK_SECONDS = 0.25
@@ -23,13 +24,18 @@ def syncs_status(wiring: Wiring, name: str | None = None) -> Document:
     return {
         "syncs": {
             sync.name: {
-                **status(wiring.database, sync.name, poll_seconds=sync.poll_seconds),
+                **state(wiring.database, sync),
                 "budget": budget(wiring.config, sync),
             }
             for sync in wiring.config.syncs.values()
             if sync.name in _names(wiring, name)
         }
     }
+
+
+def state(database: Database, sync: SyncConfig) -> Document:
+    """How a sync is doing, its follow-ups included."""
+    return status(database, sync.name, poll_seconds=sync.poll_seconds, follow_ups=bool(sync.follow_ups))
 
 
 def budget(config: Config, sync: SyncConfig) -> Document:
@@ -56,9 +62,10 @@ def kept_conflicts(wiring: Wiring, name: str | None, *, limit: int) -> list[Docu
     """Conflicts of one sync or all, newest first, each with both values and the rule that decided."""
     with wiring.database.read() as connection:
         return [
-            {"sync": sync, **row}
+            {"sync": sync, "kind": kind, **row}
             for sync in _names(wiring, name)
-            for row in links.conflicts(connection, sync, limit=limit)
+            for kind, line in (("incident", sync), ("follow-up", follow_ups_of(sync)))
+            for row in links.conflicts(connection, line, limit=limit)
         ]
 
 

@@ -18,6 +18,7 @@ from linkspan.core import clock
 from linkspan.core.errors import (
     LinkspanError,
     NotAuthenticated,
+    NotAuthorized,
     NotFound,
     RateLimited,
     Rejected,
@@ -99,6 +100,7 @@ class Settler:
 
     def __init__(self, binding: Binding) -> None:
         self._binding = binding
+        self._refused = True  # an earlier process may have been
 
     def drain(self, link_id: int) -> None:
         """Serve the waiting events of a link. Errors end up on the link, not in the caller."""
@@ -565,6 +567,8 @@ class Settler:
             self._fates(connection, work, "instance", applied=applied, own=work.own_mods, parked=told)
             told, applied = "; ".join(parked["peer"]), work.wrote_record or moved
             self._fates(connection, work, "peer", applied=applied, own=work.own_versions, parked=told)
+            if work.wrote_record and self._refused:
+                self._tell_rights(connection, None)
             if not met and not self._binding.parents:
                 links.release_children(connection, link.id)
 
@@ -619,8 +623,16 @@ class Settler:
 
     def _park(self, link: Link, events: Sequence[Event], error: LinkspanError) -> None:
         with self._binding.database.begin() as connection:
+            if isinstance(error, NotAuthorized):
+                self._tell_rights(connection, error)
             links.change(connection, link.id, problem=error.problem())
             inbox.settle(connection, [event.seq for event in events], "parked", str(error))
+
+    def _tell_rights(self, connection: sa.Connection, error: LinkspanError | None) -> None:
+        """Keep that the account lacks a right for this line, None when a write went through again."""
+        told = {"problem": error.problem() if error else None, "at": clock.now()}
+        watermarks.save(connection, f"sync:{self._binding.name}:rights:trouble", told)
+        self._refused = error is not None
 
     def _bury(self, link: Link, events: Sequence[Event], error: LinkspanError) -> None:
         with self._binding.database.begin() as connection:
