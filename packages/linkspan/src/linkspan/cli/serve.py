@@ -71,8 +71,8 @@ def _serve(wiring: Wiring, reply: Reply) -> None:
         url = server.address_of(listener)
         hub = open_hub(wiring, settings.url or url)
         pulse = Pulse(hub.stamp)
-
         hooks = hook_routes(open_hooks(wiring, hub))
+
         def ready() -> None:
             hub.start()
             line = {"event": "ready", "url": url, "pid": os.getpid()}
@@ -83,7 +83,7 @@ def _serve(wiring: Wiring, reply: Reply) -> None:
             reply.as_json = False  # that line was the object
 
         access = Access(tokens, [settings.host], url=settings.url)
-        parts = [pages, account_pages, scan_pages, finding_pages, finding_routes]
+        parts = [pages, account_pages, scan_pages, finding_pages, finding_routes, hooks]
         app = create_app(hub, access, pulse, parts=parts)
         try:
             server.run(app, listener, pulse, home=wiring.home, ready=ready)

@@ -35,8 +35,8 @@ from linkspan.core.errors import ConfigError
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _FOLLOW_UPS = ("task", "none")
-_SYNC_KEYS = (
 _FAR_KEYS = ("base_url", "api_key", "webhook_secrets", "include_private")
+_SYNC_KEYS = (
     *("peer", "instance", "account", "poll_seconds", "push", "filter", "mapping", "follow_ups"),
     *_FAR_KEYS,
 )
@@ -139,8 +139,6 @@ def _url(node: Node) -> str:
     return origin
 
 
-def _origin(node: Node, example: str) -> str:
-    """Scheme, host and port, and nothing else."""
 def _api_url(node: Node) -> str:
     """The address of a far side's API."""
     origin = _origin(node, "https://api.incident.io")
@@ -150,6 +148,8 @@ def _api_url(node: Node) -> str:
     return origin
 
 
+def _origin(node: Node, example: str) -> str:
+    """Scheme, host and port, and nothing else."""
     text = node.text().strip()
     parts = _split(node, text, example)
     if "@" in text:
@@ -248,6 +248,12 @@ def _syncs(node: Node | None, accounts: Mapping[str, AccountConfig], base: Path)
 def _sync(name: str, node: Node, accounts: Mapping[str, AccountConfig], base: Path) -> SyncConfig:
     parts = node.mapping(_SYNC_KEYS)
     account, instance = _used(node, parts, accounts)
+    peer = _required(node, parts, "peer", "peer: desk").choice(PEERS)
+    if peer == "incident_io":
+        _required(node, parts, "api_key", "api_key: env:INCIDENT_IO_KEY")
+    for key in _FAR_KEYS if peer == "desk" else ():
+        if key in parts:
+            parts[key].refuse(f"{key} means nothing to the desk", "leave it out")
     return SyncConfig(
         name=name,
         peer=peer,
@@ -260,12 +266,6 @@ def _sync(name: str, node: Node, accounts: Mapping[str, AccountConfig], base: Pa
         api_key=_reference(parts["api_key"]) if "api_key" in parts else "",
         webhook_secrets=_references(parts.get("webhook_secrets")),
         include_private=parts["include_private"].boolean() if "include_private" in parts else False,
-    peer = _required(node, parts, "peer", "peer: desk").choice(PEERS)
-    if peer == "incident_io":
-        _required(node, parts, "api_key", "api_key: env:INCIDENT_IO_KEY")
-    for key in _FAR_KEYS if peer == "desk" else ():
-        if key in parts:
-            parts[key].refuse(f"{key} means nothing to the desk", "leave it out")
         follow_ups=_follow_ups(parts.get("follow_ups")),
         mapping=base / parts["mapping"].text() if "mapping" in parts else None,
         where=node.where,

@@ -17,7 +17,7 @@ from linkspan.config.home import home as default_home
 from linkspan.config.home import private
 from linkspan.config.secrets import resolve
 from linkspan.config.values import AccountConfig, InstanceConfig, SyncConfig
-from linkspan.connection import ApiKey, Connection, Credential, OAuthCode, connect, credential, of_parts
+from linkspan.connection import Connection, Credential, connect, credential, of_parts
 from linkspan.core.check import Check
 from linkspan.core.errors import ConfigError
 from linkspan.core.secret import Secret
@@ -26,10 +26,10 @@ from linkspan.store.secrets import SecretStore
 
 if TYPE_CHECKING:
     from linkspan.store import Database
+    from linkspan.sync.peers.incident_io import Line
     from linkspan.store.warehouse import Warehouse
 
 
-    from linkspan.sync.peers.incident_io import Line
 class Wiring:
     """Everything one process shares. Thread-safe."""
 
@@ -38,9 +38,9 @@ class Wiring:
         self.home = home
         self._lines: list[Connection] = []
         self._admins: dict[str, Connection] = {}
+        self._incident_io: dict[str, Line] = {}
         self._lock = threading.RLock()
 
-        self._incident_io: dict[str, Line] = {}
     @classmethod
     def open(cls, path: Path, *, home: Path | None = None) -> Self:
         """Read the configuration; everything else is opened when first asked for. Raises ConfigError."""
@@ -125,6 +125,16 @@ class Wiring:
         """A new read-only connection as nobody, for probes."""
         return self._keep(connect(self.instance(instance), None, read_only=True))
 
+    def incident_io(self, sync: SyncConfig) -> Line:
+        """The line to the incident.io of a sync, the same at every call. Raises SecretUnavailable."""
+        from linkspan.sync.peers.incident_io import Line
+
+        with self._lock:
+            if sync.name not in self._incident_io:
+                key = self.secret(sync.api_key, where=sync.where).reveal()
+                self._incident_io[sync.name] = Line(key, base_url=sync.base_url)
+            return self._incident_io[sync.name]
+
     def checks(self) -> tuple[Check, ...]:
         """Every preflight check, those of other capabilities included, in order of dependency."""
         from linkspan.preflight.checks import CHECKS
@@ -136,8 +146,11 @@ class Wiring:
         with self._lock:
             lines, self._lines = self._lines, []
             self._admins.clear()
+            far, self._incident_io = list(self._incident_io.values()), {}
         for line in lines:
             line.close()
+        for other in far:
+            other.close()
         if "database" in self.__dict__:
             self.database.close()
 
@@ -146,16 +159,6 @@ class Wiring:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    def incident_io(self, sync: SyncConfig) -> Line:
-        """The line to the incident.io of a sync, the same at every call. Raises SecretUnavailable."""
-        from linkspan.sync.peers.incident_io import Line
-
-        with self._lock:
-            if sync.name not in self._incident_io:
-                key = self.secret(sync.api_key, where=sync.where).reveal()
-                self._incident_io[sync.name] = Line(key, base_url=sync.base_url)
-            return self._incident_io[sync.name]
-
     ) -> None:
         self.close()
 
@@ -167,11 +170,8 @@ class Wiring:
     def _admin_credential(self, instance: InstanceConfig) -> Credential:
         admin = instance.admin
         if admin is None:
-            far, self._incident_io = list(self._incident_io.values()), {}
             raise ConfigError(
                 f"instance {instance.name} has no admin",
-        for other in far:
-            other.close()
                 fix="add admin: {scheme: basic, user: …, secret: env:…}; plan and apply need it",
                 where=instance.where,
             )
