@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from linkspan.config.values import InstanceConfig
+from linkspan.connection import Basic, Connection, connect
+from linkspan.core.secret import Secret
 from linkspan.ingest.exclude import Exclusion
 from linkspan.store.warehouse import Warehouse
-from tests.contract.accounts import House
+from tests.contract.accounts import House, change, rows
 
 RECIPE = """
 recipe: reader
@@ -76,8 +80,6 @@ class Reader(House):
 
 def there(instance: Any, table: str = "incident", query: str = "") -> set[tuple[str, str, int]]:
     """The same of what lies on the instance, past every rule."""
-    from tests.contract.accounts import rows
-
     return {
         (row["sys_id"], row["sys_updated_on"], int(row["sys_mod_count"]))
         for row in rows(instance, table, query)
@@ -91,3 +93,41 @@ def plant(instance: Any, table: str, made: Iterable[dict[str, str]]) -> list[dic
 
 
 NOTHING = Exclusion()
+
+
+def member(instance: Any, *roles: str) -> Connection:
+    """A line as a new user with these roles."""
+    name, password = f"svc.{secrets.token_hex(4)}", secrets.token_urlsafe(18)
+    admin = connect(InstanceConfig(name="dev", url=instance.url), Basic("admin", Secret("admin")))
+    with admin:
+        values = {"user_name": name, "user_password": password, "active": "true", "time_zone": "GMT"}
+        values["web_service_access_only"] = "true"
+        user = admin.table.create("sys_user", values, input_display=True)
+        for role in roles:
+            found = admin.table.first("sys_user_role", f"name={role}", ("sys_id",))
+            assert found is not None, role
+            admin.table.create("sys_user_has_role", {"user": user["sys_id"], "role": found["sys_id"]})
+    return connect(InstanceConfig(name="dev", url=instance.url), Basic(name, Secret(password)))
+
+
+def hide(instance: Any, condition: str, table: str = "incident") -> None:
+    """From now on only rows of ``table`` that match are visible, to anybody but administrators."""
+    change(instance, "sys_security_acl", f"name={table}^operation=read", condition=condition)
+
+
+def between(line: Connection, change_params: Callable[[str, dict[str, Any]], Any]) -> list[dict[str, Any]]:
+    """Put something between the line and the instance; the list of parameters that passed it.
+
+    ``change_params`` may change the parameters, raise, or return an answer of its own.
+    """
+    passed: list[dict[str, Any]] = []
+    call = line.call
+
+    def changed(method: str, path: str, *, params: Any = None, **named: Any) -> Any:
+        params = dict(params or {})
+        answer = change_params(path, params)
+        passed.append(params)
+        return call(method, path, params=params, **named) if answer is None else answer
+
+    line.call = changed  # type: ignore[method-assign]
+    return passed

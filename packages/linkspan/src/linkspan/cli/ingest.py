@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +23,10 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="Tables of an instance into the warehouse.", no_args_is_help=True)
     group.command("run")(run)
+    group.command("status")(status)
     group.command("verify")(verify)
+    group.command("purge")(purge)
+    group.command("export")(export)
     app.add_typer(group, name="ingest")
 
 
@@ -53,6 +57,31 @@ def run(
         _tell(reply, done)
 
 
+def status(
+    stream: Streams = None,
+    config: ConfigFile = DEFAULT_CONFIG,
+    instance: OnInstance = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how the streams stand, by the warehouse alone."""
+    with answering("ingest status", as_json) as reply:
+        from linkspan.flows.ingest import ingest_status
+        from linkspan.flows.wiring import Wiring
+
+        with Wiring.open(config) as wiring:
+            reply.result = ingest_status(wiring, names=stream or (), instances=instance or ())
+        for name, one in reply.result["streams"].items():
+            last = one["finished"] or "never"
+            reply.say(f"{name}: {one['stored']} stored, {one['deleted']} deleted, last run up to {last}")
+            if one["unfinished"]:
+                reply.say("  a sweep was cut off: the next run goes on with it")
+            for word in ("hashed", "mixed", "unreadable"):
+                if one["fields"][word]:
+                    reply.say(f"  {word}: {', '.join(one['fields'][word])}")
+            for row in one["quarantined"]:
+                reply.say(f"  quarantined: {row['sys_id']} ({row['reason']})")
+
+
 def verify(
     stream: Streams = None,
     config: ConfigFile = DEFAULT_CONFIG,
@@ -67,6 +96,55 @@ def verify(
         with Wiring.open(config) as wiring:
             done = ingest_verify(wiring, names=stream or (), instances=instance or ())
         _tell(reply, done)
+
+
+def purge(
+    stream: Annotated[str, typer.Argument(metavar="STREAM", help="A table, or INSTANCE/TABLE.")],
+    field: Annotated[str, typer.Option("--field", metavar="F", help="The field whose history goes.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Take the stored history of an excluded field out of the warehouse, and search for what is left.
+
+    Exit 1 when a value that the field had is still found somewhere: another field may hold the same text.
+    """
+    with answering("ingest purge", as_json) as reply:
+        from linkspan.flows.ingest import ingest_purge
+        from linkspan.flows.wiring import Wiring
+
+        with Wiring.open(config) as wiring:
+            done = ingest_purge(wiring, stream, field)
+        reply.result = {"streams": {name: one.document() for name, one in done.items()}}
+        for name, one in done.items():
+            reply.say(
+                f"{name}: {one.values} values of {field} taken out; {one.searched} of them searched for "
+                f"in {one.files} files"
+            )
+            if not one.proven:
+                reply.say(f"  still found in {', '.join(one.found_in)}: another field may hold the same text")
+                reply.ends(1)
+
+
+def export(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write to.")],
+    stream: Streams = None,
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="parquet or csv.")] = "parquet",
+    config: ConfigFile = DEFAULT_CONFIG,
+    instance: OnInstance = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write streams to files: DIR/INSTANCE/STREAM.parquet or .csv."""
+    with answering("ingest export", as_json) as reply:
+        from linkspan.flows.ingest import ingest_export
+        from linkspan.flows.wiring import Wiring
+
+        with Wiring.open(config) as wiring:
+            files = ingest_export(wiring, out, form, names=stream or (), instances=instance or ())
+        reply.result = {"files": files}
+        for path, count in files.items():
+            reply.say(f"{path}: {count} rows")
+        if not files:
+            reply.say("Nothing is stored yet.")
 
 
 def _progress(stream: str, text: str) -> None:

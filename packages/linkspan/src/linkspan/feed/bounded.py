@@ -168,16 +168,29 @@ def sweep(
         elif page.total is None:
             todo.append((here, True))
         elif page.total > size.covers:
-            todo += _split(connection, table, here, condition)
+            todo += _split(connection, table, here, condition, total=page.total, covers=size.covers)
 
 
-def _split(connection: Connection, table: str, span: Span, condition: str) -> list[tuple[Span, bool]]:
-    """The parts of a span whose first page is hidden, last one first; parts without rows are left out."""
-    while True:
+def _split(
+    connection: Connection, table: str, span: Span, condition: str, *, total: int, covers: int
+) -> list[tuple[Span, bool]]:
+    """Parts of a span whose first page is hidden, last one first. The first one fits into one page.
+
+    ``total`` rows are counted in the span. The parts cover it, but for those where nothing is counted.
+    """
+    parts: list[tuple[Span, bool]] = []
+    end = span.high
+    while total > covers:
         left, right = span.halves()
-        if count(connection, table, query.restrict(condition, left.condition())):
-            return [(right, True), (left, True)]
-        span = right  # its first page is the hidden one still
+        inside = count(connection, table, query.restrict(condition, left.condition()))
+        if not inside:
+            span = right  # its first page is the hidden one still
+        elif inside >= total:
+            span = left  # nothing seems to be behind it, so what is there joins the part that is next
+        else:
+            parts.append((replace(right, high=end), True))
+            span, total, end = left, inside, left.high
+    return [*parts, (replace(span, high=end), True)]
 
 
 def count(connection: Connection, table: str, condition: str) -> int:

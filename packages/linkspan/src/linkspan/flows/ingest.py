@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from linkspan.config.values import IngestConfig, StreamConfig
@@ -13,7 +14,9 @@ from linkspan.core.errors import ConfigError, LinkspanError
 from linkspan.feed import bounded
 from linkspan.flows.wiring import Wiring
 from linkspan.ingest.exclude import Exclusion, exclusion
-from linkspan.ingest.run import Outcome, look, run
+from linkspan.ingest.export import FORMATS, export
+from linkspan.ingest.purge import Purged, purge
+from linkspan.ingest.run import Outcome, look, run, standing
 from linkspan.store.warehouse import lease
 
 Announce = Callable[[str, str], None]
@@ -116,6 +119,48 @@ def ingest_verify(wiring: Wiring, *, names: Sequence[str] = (), instances: Seque
         with _caught(done):
             done.streams[stream.name] = look(line, wiring.warehouse, stream.table, treatment(wiring, stream))
     return done
+
+
+def ingest_status(
+    wiring: Wiring, *, names: Sequence[str] = (), instances: Sequence[str] = ()
+) -> dict[str, Any]:
+    """How the streams stand, by the warehouse alone: ``{"streams": {NAME: …}}``."""
+    chosen = streams(wiring, names, instances)
+    return {"streams": {one.name: standing(wiring.warehouse, one.instance, one.table) for one in chosen}}
+
+
+def ingest_purge(wiring: Wiring, name: str, field_name: str) -> dict[str, Purged]:
+    """Take the stored history of an excluded or hashed field out, and prove it: by stream.
+
+    Raises ConfigError for a field that the next run would bring back as it is, WarehouseBusy.
+    """
+    chosen = streams(wiring, [name])
+    for stream in chosen:
+        if field_name not in (*stream.config.exclude, *stream.config.hash):
+            raise ConfigError(
+                f"{field_name} is neither excluded nor hashed, so the next run would store it again",
+                where=stream.config.where,
+                fix=f"add {field_name} to exclude of {stream.table} first",
+            )
+    found = {}
+    for stream in chosen:
+        with _alone(wiring, stream):
+            found[stream.name] = purge(
+                wiring.warehouse, wiring.home, stream.instance, stream.table, field_name
+            )
+    return found
+
+
+def ingest_export(
+    wiring: Wiring, out: Path, form: str, *, names: Sequence[str] = (), instances: Sequence[str] = ()
+) -> dict[str, int]:
+    """Write what is stored of the streams to files; rows by path. Raises ConfigError, WarehouseBusy."""
+    known = {one: one for one in FORMATS}
+    if form not in known:
+        raise ConfigError(f"{form} is not a format", fix=f"use one of: {', '.join(FORMATS)}")
+    stored = set(wiring.warehouse.streams())
+    chosen = [(one.instance, one.table) for one in streams(wiring, names, instances)]
+    return export(wiring.warehouse, [one for one in chosen if one in stored], out, known[form])
 
 
 def treatment(wiring: Wiring, stream: Stream) -> Exclusion:

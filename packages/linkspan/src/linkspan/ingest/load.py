@@ -265,12 +265,12 @@ def _note_treatment(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None
             where,
         ).fetchall()
     )
-    now = {column.name: "hashed" if column.hashed else "kept" for column in shape.columns}
+    now = {column.name: _treatment(column.hashed, known.get(column.name)) for column in shape.columns}
     if not batch.rows:
         now = {name: known.get(name, treatment) for name, treatment in now.items()}
     for name in batch.absent:
         now[name] = "unreadable"
-        if known.get(name) in ("kept", "hashed"):
+        if known.get(name) in ("kept", "hashed", "mixed"):
             note(connection, shape, "field_unreadable", name)
     if now == known:
         return
@@ -280,6 +280,13 @@ def _note_treatment(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None
         f'INSERT INTO "{BOOKS}".field VALUES (?, ?, ?, ?, ?)',  # noqa: S608
         [[*where, name, kinds[name], treatment] for name, treatment in now.items()],
     )
+
+
+def _treatment(hashed: bool, before: str | None) -> str:
+    """``mixed``: hashed by now, and older values are stored in the clear."""
+    if not hashed:
+        return "kept"
+    return "mixed" if before in ("kept", "mixed") else "hashed"
 
 
 def _table(shape: Shape) -> str:

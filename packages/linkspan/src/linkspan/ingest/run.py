@@ -190,18 +190,71 @@ def _warnings(warehouse: Warehouse, form: Shape, exclusion: Exclusion, state: St
             f"{name} is excluded, but older values are stored: "
             f"linkspan ingest purge {form.table} --field {name}"
         )
-    rows = warehouse.rows(
-        f'SELECT field FROM "{BOOKS}".field WHERE instance = ? AND stream = ? '  # noqa: S608
-        "AND treatment = 'unreadable' ORDER BY field",
-        (form.instance, form.table),
-    )
-    if rows:
-        said.append(f"not readable by the account: {', '.join(row['field'] for row in rows)}")
+    treatments = fields(warehouse, form.instance, form.table)
+    for name, treatment in treatments.items():
+        if treatment == "mixed":
+            said.append(
+                f"{name} is hashed, but older values are stored in the clear: linkspan ingest purge "
+                f"{form.table} --field {name}, then run with --full"
+            )
+    unreadable = [name for name, treatment in treatments.items() if treatment == "unreadable"]
+    if unreadable:
+        said.append(f"not readable by the account: {', '.join(unreadable)}")
     if not form.by_dictionary:
         said.append("the dictionary is closed to the account: custom fields are not ingested")
     if state.audit == "closed":
         said.append("the audit of deletions is closed to the account: deletions are found by comparing keys")
     return said
+
+
+def fields(warehouse: Warehouse, instance: str, table: str) -> dict[str, str]:
+    """What becomes of each field of a stream: kept, hashed, mixed or unreadable."""
+    rows = warehouse.rows(
+        f'SELECT field, treatment FROM "{BOOKS}".field WHERE instance = ? AND stream = ? ORDER BY field',  # noqa: S608
+        (instance, table),
+    )
+    return {row["field"]: row["treatment"] for row in rows}
+
+
+def standing(warehouse: Warehouse, instance: str, table: str) -> dict[str, Any]:
+    """How a stream stands by the warehouse alone; nobody is asked.
+
+    ``{stored, deleted, cursor, finished, compared, hidden, unfinished, audit, fields, quarantined,
+    events}``; times are the instance's, as ISO text or "" before the first run.
+    """
+    state = state_of(warehouse, instance, table)
+    numbers = verify.stored(warehouse, instance, table)
+    where = (instance, table)
+    treatments = fields(warehouse, instance, table)
+    quarantined = warehouse.rows(
+        f'SELECT sys_id, reason FROM "{BOOKS}".quarantine WHERE instance = ? AND stream = ?',  # noqa: S608
+        where,
+    )
+    events = warehouse.rows(
+        f'SELECT noted_at, kind, detail FROM "{BOOKS}".event WHERE instance = ? AND stream = ? '  # noqa: S608
+        "ORDER BY noted_at DESC LIMIT 20",
+        where,
+    )
+    return {
+        "stored": numbers["stored"],
+        "deleted": numbers["deleted"],
+        "hidden": state.hidden,
+        "cursor": _iso(state.cursor),
+        "finished": _iso(state.finished),
+        "compared": _iso(state.compared),
+        "unfinished": state.sweep is not None,
+        "audit": state.audit,
+        "fields": {
+            word: [name for name, treatment in treatments.items() if treatment == word]
+            for word in ("kept", "hashed", "mixed", "unreadable")
+        },
+        "quarantined": quarantined,
+        "events": [{**one, "noted_at": f"{one['noted_at']:%Y-%m-%dT%H:%M:%SZ}"} for one in events],
+    }
+
+
+def _iso(stamp: str) -> str:
+    return stamp.replace(" ", "T") + "Z" if stamp else ""
 
 
 def _reached(state: State) -> str:
