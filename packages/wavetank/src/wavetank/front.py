@@ -141,9 +141,11 @@ class Front:
         found = TABLE.match(scope["path"])
         table = found.group(1) if found else ""
         presented = credentials.read(headers)
-        policy = self._policy(scope, headers, table)
-        if policy is not None and not presented.scheme:
-            presented = policy.key(headers) or presented
+        with self._instance.lock:
+            policy = self._policy(scope, headers, table)
+            if policy is not None and not presented.scheme:
+                presented = policy.key(headers) or presented
+            user = self._instance.identity.claimed(presented)
         return Exchange(
             scope=scope,
             headers=headers,
@@ -154,7 +156,7 @@ class Front:
             table=table,
             policy=policy,
             presented=presented,
-            user=self._instance.identity.claimed(presented),
+            user=user,
             scheme=presented.scheme,
         )
 

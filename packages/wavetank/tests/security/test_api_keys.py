@@ -10,6 +10,7 @@ import pytest
 from wavetank.clock import FORMAT
 from wavetank.database.shipped import sys_id_for
 from wavetank.security import keys, plugins
+from wavetank.security.passwords import Seal
 from wavetank.security.policies import AGGREGATE_API, TABLE_API
 
 BASIC, BEARER = 'BASIC realm="Service-now"', 'BEARER realm="Service-now"'
@@ -312,6 +313,23 @@ def test_a_property_advertises_all(api):
 def test_a_key_profile_alone_advertises_nothing(api):
     api.policy(api.profile())
     assert "www-authenticate" not in api.ask().headers
+
+
+@pytest.mark.claim("policy-matches")
+def test_the_method_that_is_meant_counts(api, basic):
+    api.scene.user("ada")
+    api.policy(api.profile(), apply_all_methods="false", http_method="PATCH")
+    assert api.ask(method="POST", **basic("ada")).status != 401
+    assert api.ask(method="POST", x_http_method_override="patch", **basic("ada")).status == 401
+
+
+def test_a_key_sealed_by_another_instance_disturbs_nobody(api):
+    other = Seal(Seal.new_key()).seal("now_elsewhere")
+    api.scene.add("api_key", name="K", user=api.id_of("svc"), active="true", token=other)
+    token = api.key("svc")
+    api.policy(api.profile())
+    assert api.ask("now_elsewhere").status == 401
+    assert api.ask(token).status == 200
 
 
 def _refusal(api):

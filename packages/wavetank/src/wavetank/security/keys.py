@@ -5,8 +5,9 @@ REST API shows it sealed (measured on developer instances).
 """
 
 import hashlib
+import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from wavetank.security import plugins
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 TABLE = "api_key"
 PREFIX = "now_"
+
+log = logging.getLogger("wavetank.keys")
 
 
 class Keys:
@@ -49,9 +52,15 @@ class Keys:
             return None
         return user
 
-    def _read(self) -> list[tuple[bytes, Mapping[str, str]]]:
-        rows = self._instance.database.find(TABLE)
-        return [(_digest(self._instance.seal.open(row["token"])), row) for row in rows if row["token"]]
+    def _read(self) -> Iterator[tuple[bytes, Mapping[str, str]]]:
+        for row in self._instance.database.find(TABLE):
+            try:
+                token = self._instance.seal.open(row["token"])
+            except ValueError as unreadable:
+                log.info("The API key %s cannot be used: %s", row["name"], unreadable)
+                continue
+            if token:
+                yield _digest(token), row
 
 
 def generate(change: "Change") -> None:
