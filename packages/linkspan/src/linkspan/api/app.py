@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.types import ASGIApp
 
 from linkspan import __version__
-from linkspan.api import desk, metrics
+from linkspan.api import desk, metrics, mttr
 from linkspan.api.access import Access
 from linkspan.api.guard import Guard, let_in
 from linkspan.api.problems import answer_problems
@@ -38,6 +38,7 @@ def create_app(hub: Hub, access: Access, pulse: Pulse, *, parts: Sequence[Part] 
     answer_problems(app)
     app.include_router(desk.routes(hub))
     app.include_router(_routes(hub))
+    app.include_router(mttr.routes(hub))
     app.include_router(_live(hub, pulse))
     app.include_router(_sign_in(access))
     for part in parts:

@@ -60,6 +60,7 @@ def _serve(wiring: Wiring, reply: Reply) -> None:
     from linkspan.web import pages
     from linkspan.web.accounts import account_pages
     from linkspan.web.findings import finding_pages
+    from linkspan.web.mttr import mttr_pages
     from linkspan.web.scan import scan_pages
 
     _log_to_stderr()
@@ -83,8 +84,12 @@ def _serve(wiring: Wiring, reply: Reply) -> None:
             reply.as_json = False  # that line was the object
 
         access = Access(tokens, [settings.host], url=settings.url)
-        parts = [pages, account_pages, scan_pages, finding_pages, finding_routes, hooks]
-        app = create_app(hub, access, pulse, parts=parts)
+        app = create_app(
+            hub,
+            access,
+            pulse,
+            parts=[pages, account_pages, scan_pages, mttr_pages, finding_pages, finding_routes, hooks],
+        )
         try:
             server.run(app, listener, pulse, home=wiring.home, ready=ready)
         finally:

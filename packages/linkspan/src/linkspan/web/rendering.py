@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,10 @@ class Rendering:
             code=code,
         )
         self._environment.globals["here"] = ""
+
+    def add_filter(self, name: str, write: Callable[..., str]) -> None:
+        """Let templates write values in one more way."""
+        self._environment.filters[name] = write
 
     def page(self, template: str, **values: object) -> str:
         """The text of a template with these values."""

@@ -1,0 +1,92 @@
+"""The page of times to restore, from a warehouse that holds four incidents."""
+
+from __future__ import annotations
+
+import csv
+import io
+from xml.etree import ElementTree
+
+import pytest
+from starlette.testclient import TestClient
+
+from linkspan.api import Access, create_app
+from linkspan.flows.hub import Hub
+from linkspan.flows.pulse import Pulse
+from linkspan.store.warehouse import Warehouse
+from linkspan.web import pages
+from linkspan.web.mttr import mttr_pages
+
+ADDRESS = "http://127.0.0.1:8700"
+
+
+@pytest.fixture
+def client(hub: Hub) -> TestClient:
+    app = create_app(hub, Access(["a-token"]), Pulse(hub.stamp, interval=0.02), parts=[pages, mttr_pages])
+    browser = TestClient(app, base_url=ADDRESS, raise_server_exceptions=False)
+    browser.headers.update({"Accept": "text/html", "Origin": ADDRESS, "Authorization": "Bearer a-token"})
+    return browser
+
+
+@pytest.fixture
+def ingested(hub: Hub) -> None:
+    with Warehouse(hub.home).use("test") as connection:
+        connection.execute("CREATE SCHEMA prod")
+        connection.execute(
+            """
+            CREATE TABLE prod.incident AS SELECT * FROM (VALUES
+                ('6', '1', TIMESTAMP '2026-01-05 09:00:00', TIMESTAMP '2026-01-05 10:00:00', '=1+1'),
+                ('6', '3', TIMESTAMP '2026-01-05 11:00:00', TIMESTAMP '2026-01-05 11:30:00', 'network'),
+                ('7', '3', TIMESTAMP '2026-02-05 13:00:00', TIMESTAMP '2026-02-05 16:00:00', 'network'),
+                ('2', '3', TIMESTAMP '2026-02-05 13:00:00', NULL, 'network')
+            ) AS incident (state, priority, opened_at, resolved_at, category)
+            """
+        )
+        connection.execute("ALTER TABLE prod.incident ADD COLUMN _deleted_at TIMESTAMP")
+        connection.execute("INSERT INTO _linkspan.stream VALUES ('prod', 'incident', '{}', now()::TIMESTAMP)")
+
+
+def test_an_empty_warehouse_says_what_to_do(client: TestClient) -> None:
+    page = client.get("/mttr")
+    assert page.status_code == 200
+    assert "Nothing is ingested yet" in page.text
+    assert "<code>linkspan ingest run</code>" in page.text
+
+
+@pytest.mark.usefixtures("ingested")
+def test_the_page_shows_figures_and_a_chart(client: TestClient) -> None:
+    page = client.get("/mttr").text
+    assert "2026-01: n 2, median 45 min, mean 45 min, p90 57 min" in page  # read out by the chart
+    assert "<dd>90 min</dd>" in page  # the mean of 60, 30 and 180 minutes
+    assert "1 not restored left out" in page
+
+
+@pytest.mark.usefixtures("ingested")
+def test_the_files_say_the_same(client: TestClient) -> None:
+    picture = client.get("/mttr.svg", params={"period": "month"})
+    assert picture.headers["content-type"] == "image/svg+xml"
+    assert ElementTree.fromstring(picture.text).tag.endswith("svg")
+    rows = list(csv.reader(io.StringIO(client.get("/mttr.csv", params={"period": "month"}).text)))
+    assert rows[1:] == [
+        ["", "2026-01", "2", "2700.0", "2700.0", "3420.0", "3510.0"],
+        ["", "2026-02", "1", "10800.0", "10800.0", "10800.0", "10800.0"],
+    ]
+
+
+@pytest.mark.usefixtures("ingested")
+def test_a_field_cannot_smuggle_a_formula(client: TestClient) -> None:
+    text = client.get("/mttr.csv", params={"by": "category", "period": ""}).text
+    assert "'=1+1" in text
+
+
+@pytest.mark.usefixtures("ingested")
+def test_a_wrong_question_is_answered_with_its_fix(client: TestClient) -> None:
+    assert "no column mood" in client.get("/mttr", params={"by": "mood"}).text
+    refused = client.get("/api/metrics/mttr", params={"definition": "best"})
+    assert refused.status_code == 422
+    assert refused.json()["problems"][0]["fix"] == "use one of: resolve, harness, closed"
+
+
+@pytest.mark.usefixtures("ingested")
+def test_the_api_answers_as_the_command_does(client: TestClient) -> None:
+    found = client.get("/api/metrics/mttr").json()
+    assert (found["instance"], found["n"], found["mean_s"], found["median_s"]) == ("prod", 3, 5400.0, 3600.0)
