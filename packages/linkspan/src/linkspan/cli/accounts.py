@@ -5,6 +5,8 @@ Approving and rejecting is not here: the manager decides in ServiceNow, signed i
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,6 +38,7 @@ def register(app: typer.Typer) -> None:
     group.command("request")(request)
     group.command("status")(status)
     group.command("minimize")(minimize)
+    group.command("rotate")(rotate)
     group.command("ledger")(ledger)
     app.add_typer(group, name="accounts")
 
@@ -155,6 +158,41 @@ def minimize(
                 _hint(reply, wiring, account)
 
 
+def rotate(
+    account: Name,
+    instance: OnInstance = None,
+    token_from: Annotated[
+        str,
+        typer.Option(
+            "--token-from", metavar="FILE", help="The new key's token: a file, or - for standard input."
+        ),
+    ] = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Replace an API key without a failed call: a second key, its token, its proof, then the old key's end.
+
+    Exit 4 while a person has to reveal the new token; the same command goes on.
+    """
+    with answering("accounts rotate", as_json) as reply:
+        from linkspan.flows.rotate import rotate as go_on
+        from linkspan.flows.wiring import Wiring
+
+        with Wiring.open(config) as wiring:
+            done, problems = go_on(
+                wiring, account, instances=instance, token=_first_line(token_from) if token_from else ""
+            )
+        reply.result = {"instances": {name: one.document() for name, one in done.items()}}
+        for name, one in done.items():
+            if one.state == "done":
+                reply.say(f"{name}: {one.new} took the place of {one.old} ({one.evidence})")
+            else:
+                reply.ends(WAITING)
+                reply.say(f"{name}: by hand: {one.step}")
+        for problem in problems:
+            reply.problem(problem)
+
+
 def ledger(
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="The newest entries.")] = 50,
     config: ConfigFile = DEFAULT_CONFIG,
@@ -191,6 +229,22 @@ def ledger(
                 where=f"ledger:{broken}",
                 code="ledger_broken",
             )
+
+
+def _first_line(source: str) -> str:
+    """The first line of a file or of standard input. Raises ConfigError when there is none."""
+    from linkspan.core.errors import ConfigError
+
+    try:
+        text = sys.stdin.readline() if source == "-" else Path(source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the token cannot be read: {error}", fix="name a file, or -", where=source
+        ) from error
+    token = text.strip().partition("\n")[0].strip()
+    if not token:
+        raise ConfigError("the token is empty", fix="give it as the first line", where=source)
+    return token
 
 
 # --- for people

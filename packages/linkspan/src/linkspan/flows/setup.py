@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from linkspan.config.values import AccountConfig
-from linkspan.connection import connect, of_parts
+from linkspan.connection import connect, redirect
 from linkspan.core.errors import ConfigError, LinkspanError, NotAuthorized, NotFound, Rejected, Stale
 from linkspan.flows.wiring import Wiring
 from linkspan.provision import recipe
@@ -81,24 +81,34 @@ def apply_all(
 
     One instance failing does not stop the others. Each ends with a login as each of its accounts.
     """
-    marks, ledger = OwnedRecords(wiring.database), Ledger(wiring.database)
     results: dict[str, Applied] = {}
     for name, one in plan.instances.items():
         problem = one.problem or _braked(one, accept)
         if problem is not None:
             results[name] = Applied(instance=name, problem=problem)
             continue
-        desk = Desk(
-            line=wiring.admin(name, read_only=False),
-            marks=marks,
-            ledger=ledger,
-            login=partial(_login, wiring, name),
-            actor=actor,
-            announce=announce,
-        )
+        desk = desk_on(wiring, name, actor=actor, announce=announce)
         orders = {account: _order(wiring, wiring.account(account), name) for account in one.accounts}
         results[name] = apply_instance(one, orders, desk)
     return Result(plan=plan, instances=results)
+
+
+def desk_on(
+    wiring: Wiring,
+    instance: str,
+    *,
+    actor: str,
+    announce: Callable[[str, Change], None] = lambda _instance, _change: None,
+) -> Desk:
+    """What changing accounts on an instance needs: the administrator's line, the marks, the ledger."""
+    return Desk(
+        line=wiring.admin(instance, read_only=False),
+        marks=OwnedRecords(wiring.database),
+        ledger=Ledger(wiring.database),
+        login=partial(_login, wiring, instance),
+        actor=actor,
+        announce=announce,
+    )
 
 
 def reviewed(path: Path) -> str:
@@ -161,15 +171,31 @@ def intent_on(wiring: Wiring, account: AccountConfig, instance: str) -> Intent:
 def intent(wiring: Wiring, account: AccountConfig) -> Intent:
     """An account of the configuration with the profile of its recipe. Raises ConfigError."""
     found = _recipe(wiring, account)
+    profile = found.profile(account.profile, where=account.where)
+    if account.scheme == "oauth_code":
+        profile = replace(profile, user=_consenting(profile.user))
     return Intent(
         account=account.name,
         user_name=account.user_name,
         owner=account.owner,
-        profile=found.profile(account.profile, where=account.where),
+        profile=profile,
         scheme=account.scheme,
         store_app=found.application,
         registers=found.registers,
         uses=found.uses,
+        redirect_url=redirect.address(account.redirect_port) if account.scheme == "oauth_code" else "",
+    )
+
+
+def _consenting(user: recipe.UserFlags) -> recipe.UserFlags:
+    """The same kind of user, able to allow an application: that takes a login to the user interface."""
+    if user.identity_type == "human" and not user.web_service_access_only:
+        return user
+    return recipe.UserFlags(
+        identity_type="human",
+        web_service_access_only=False,
+        because="oauth_code needs somebody who signs in to the user interface once and allows it there; "
+        "oauth_client needs nobody and keeps the account a machine",
     )
 
 
@@ -191,7 +217,7 @@ def _braked(plan: InstancePlan, accept: Collection[str]) -> LinkspanError | None
 
 def _login(wiring: Wiring, instance: str, intent: Intent, credentials: Credentials) -> str:
     """Sign in as the account in a session of its own; the user name it turns out to be."""
-    signing = of_parts(credentials.scheme, {"user": intent.user_name, **credentials.parts()})
+    signing = wiring.signing(credentials, intent.user_name, credentials.parts())
     with connect(wiring.instance(instance), signing, read_only=True) as line:
         try:
             return str(line.whoami().get("user_name") or "")

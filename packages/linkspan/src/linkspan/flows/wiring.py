@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +19,7 @@ from linkspan.config.home import home as default_home
 from linkspan.config.home import private
 from linkspan.config.secrets import resolve
 from linkspan.config.values import AccountConfig, InstanceConfig, SyncConfig
-from linkspan.connection import Connection, Credential, connect, credential, of_parts
+from linkspan.connection import ApiKey, Connection, Credential, OAuthCode, connect, credential, of_parts
 from linkspan.core.check import Check
 from linkspan.core.errors import ConfigError
 from linkspan.core.secret import Secret
@@ -26,8 +28,8 @@ from linkspan.store.secrets import SecretStore
 
 if TYPE_CHECKING:
     from linkspan.store import Database
-    from linkspan.sync.peers.incident_io import Line
     from linkspan.store.warehouse import Warehouse
+    from linkspan.sync.peers.incident_io import Line
 
 
 class Wiring:
@@ -111,9 +113,33 @@ class Wiring:
 
     def credential(self, account: str, instance: str) -> Credential:
         """What the account signs in with. Raises SecretUnavailable when apply has not made it yet."""
-        wanted = self.account(account)
-        parts = self.credentials(account, instance).proven_parts()
-        return of_parts(wanted.scheme, {"user": wanted.user_name, **parts}, where=wanted.where)
+        wanted, held = self.account(account), self.credentials(account, instance)
+        found = self.signing(held, wanted.user_name, held.proven_parts(), where=wanted.where)
+        if isinstance(found, ApiKey):
+            return replace(found, current=self._current_token(account, instance))
+        return found
+
+    def signing(
+        self, held: Credentials, user: str, parts: Mapping[str, str], *, where: str = ""
+    ) -> Credential:
+        """A stored credential as one to sign in with, that keeps what the instance gives in its place."""
+        found = of_parts(held.scheme, {"user": user, **parts}, where=where)
+        if isinstance(found, OAuthCode):
+            return replace(found, keep=held.replace_refresh_token, reread=held.refresh_token)
+        return found
+
+    def _current_token(self, account: str, instance: str) -> Callable[[], Secret]:
+        """The token in use now; the store is read again only after it was changed."""
+        kept: tuple[tuple[int, int], Secret] | None = None
+
+        def current() -> Secret:
+            nonlocal kept
+            revision = self.secrets.revision()
+            if kept is None or kept[0] != revision:
+                kept = (revision, Secret(self.credentials(account, instance).proven_parts()["token"]))
+            return kept[1]
+
+        return current
 
     def connection(self, account: str, instance: str, *, read_only: bool = False) -> Connection:
         """A new connection as an account; it lives until the wiring is closed."""

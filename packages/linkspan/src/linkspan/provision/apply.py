@@ -131,7 +131,8 @@ class _Work:
         """Sign in as the account, in a new session, as its user would; not before a given secret is there."""
         intent = order.intent
         waits = any(one.kind == CREDENTIAL and one.account == intent.account for one in self.applied.manual)
-        if order.credentials.is_given and (waits or order.credentials.state == "absent"):
+        by_person = order.credentials.is_given or order.credentials.is_consented
+        if by_person and (waits or order.credentials.state == "absent"):
             return
         if intent.account not in self.applied.logins:
             self.applied.logins[intent.account] = self._login(order)
@@ -202,6 +203,8 @@ class _Work:
         intent, credentials = order.intent, order.credentials
         if credentials.is_given:
             return self._given_credential(order)
+        if credentials.is_consented:
+            return self._client(order)
         before = credentials.state
         credentials.prepare()
         user = self._reader.known[f"user/{intent.user_name}"]
@@ -218,6 +221,16 @@ class _Work:
         self.applied.logins[intent.account] = self._login(order)
         credentials.confirm()
         return user
+
+    def _client(self, order: Order) -> str:
+        """Bring the OAuth application and what we know of it together; whoever allows it comes later."""
+        intent, credentials = order.intent, order.credentials
+        application = self._reader.known[f"oauth_application/{intent.application}"]
+        credentials.prepare()
+        credentials.remember_client_id(client_id(self._desk.line, application))
+        if intent.account not in self._sent:
+            set_client_secret(self._desk.line, application, credentials.client_secret())
+        return application
 
     def _given_credential(self, order: Order) -> str:
         """Prove what a person gave; a key that proves it is marked by it before it counts as confirmed."""

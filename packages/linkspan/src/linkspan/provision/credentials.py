@@ -21,13 +21,15 @@ from linkspan.core.errors import ConfigError, SecretUnavailable
 class _Scheme:
     """The parts of a credential, those made here, and the one that plain text stands for.
 
-    A part that is neither made here nor told by the instance is ``given`` by a person.
+    A part that is neither made here nor told by the instance is ``given`` by a person; ``consented``, when a
+    browser brings it.
     """
 
     parts: tuple[str, ...]
     made: tuple[str, ...]
     main: str
     given: bool = False
+    consented: bool = False
 
 
 _SCHEMES = {
@@ -37,6 +39,9 @@ _SCHEMES = {
         ("password", "client_id", "client_secret"), ("password", "client_secret"), "password"
     ),
     "oauth_client": _Scheme(("client_id", "client_secret"), ("client_secret",), "client_secret"),
+    "oauth_code": _Scheme(
+        ("client_id", "client_secret", "refresh_token"), ("client_secret",), "refresh_token", consented=True
+    ),
 }
 SCHEMES = tuple(_SCHEMES)
 PASSWORD_SCHEMES = tuple(name for name, one in _SCHEMES.items() if "password" in one.parts)
@@ -123,6 +128,44 @@ class Credentials:
         """Whether the instance makes the secret and only a person can read it there."""
         return _SCHEMES[self.scheme].given
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether a secret waits to be proven, beside one that is."""
+        return self._store.is_pending(self.name)
+
+    def give(self, secret: str) -> None:
+        """Keep what a person gave as pending, beside what is confirmed."""
+        self._keep({_SCHEMES[self.scheme].main: secret})
+
+    @property
+    def is_consented(self) -> bool:
+        """Whether a person allows it in a browser."""
+        return _SCHEMES[self.scheme].consented
+
+    @property
+    def has_consent(self) -> bool:
+        """Whether a person allowed it, as far as we know."""
+        return bool(self._parts().get("refresh_token"))
+
+    def consent(self, refresh_token: str) -> None:
+        """Keep what a person's consent gave, which a login has proven already."""
+        self._keep({**self._parts(), "refresh_token": refresh_token})
+        self.confirm()
+
+    def replace_refresh_token(self, refresh_token: str) -> None:
+        """Keep the refresh token that the instance gave in the place of the last one."""
+        parts = read_parts(self.scheme, self._store.get(self.name) or "")
+        pending = self._parts() if self._store.is_pending(self.name) else None
+        self._store.put(
+            self.name, json.dumps({**parts, "refresh_token": refresh_token}, sort_keys=True), pending=False
+        )
+        if pending is not None:
+            self._keep({**pending, "refresh_token": refresh_token})
+
+    def refresh_token(self) -> str:
+        """The refresh token kept by now; empty when there is none."""
+        return read_parts(self.scheme, self._store.get(self.name) or "").get("refresh_token", "")
+
     def prepare(self) -> None:
         """Make what is missing and store it as pending. What exists stays."""
         parts = self._parts()
@@ -185,7 +228,7 @@ class Credentials:
             raise SecretUnavailable(
                 f"store:{self.name} holds no {missing[0].replace('_', ' ')}",
                 fix="run `linkspan apply`; it says how to get it"
-                if self.is_given
+                if self.is_given or self.is_consented
                 else "run `linkspan apply`; it makes the credential",
                 where=f"store:{self.name}",
             )

@@ -22,6 +22,8 @@ def credential_of(intent: Intent, instance: str) -> Wanted:
         because = (
             "the instance makes the token and shows it to a person only; a login proves that it is the one"
         )
+    if intent.scheme == "oauth_code":
+        because = "the account's person allows it once in a browser; each instance gives a token of its own"
     return Wanted(
         kind=CREDENTIAL,
         key=f"store:{instance}/{intent.account}/{intent.scheme}",

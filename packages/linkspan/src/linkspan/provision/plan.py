@@ -17,6 +17,7 @@ from linkspan.provision.desired import credential_of, desire
 from linkspan.provision.kinds import BY_NAME, CREDENTIAL, KINDS, Intent, Kind
 from linkspan.provision.kinds.api_key import reveal_step, rotation_step
 from linkspan.provision.kinds.base import in_words, text
+from linkspan.provision.kinds.oauth_application import authorize_step
 from linkspan.provision.observed import Reader
 from linkspan.provision.ownership import Mark, Marks, is_ours
 from linkspan.provision.values import Action, Brake, Change, FieldChange, InstancePlan, Ref, Value, Wanted
@@ -86,7 +87,7 @@ class _Account:
         """Everything to be done for this account, in order."""
         wanted = desire(self._intent)
         changes = [change for one in wanted if (change := self._compare(one)) is not None]
-        changes += self._given_credential(changes) if self._credentials.is_given else self._credential()
+        changes += self._credential_changes(changes)
         changes += self._strangers(wanted)
         # What takes away comes last: a running integration keeps what it needs until the rest is proven.
         taken_back = self._taken_back()
@@ -230,6 +231,25 @@ class _Account:
                     fix=f"use a profile with less, or accept with --accept sacred_role:{role.key}",
                 )
             )
+
+    def _credential_changes(self, changes: Sequence[Change]) -> list[Change]:
+        if self._credentials.is_given:
+            return self._given_credential(changes)
+        return self._consented_credential() if self._credentials.is_consented else self._credential()
+
+    def _consented_credential(self) -> list[Change]:
+        """The client is ours to set up; the rest is a person's consent in a browser."""
+        held = self._credentials
+        found: list[Change] = []
+        stands = bool(held.client_id) and held.client_id == self._client_id
+        if not stands:
+            after = self._client_id or "given by the instance"
+            action: Action = "update" if held.client_id else "create"
+            found = [self._prove(action, {"client_id": FieldChange(before=held.client_id, after=after)})]
+        if not (stands and held.has_consent):
+            wanted = credential_of(self._intent, self._instance)
+            found.append(self._manual(wanted, authorize_step(self._intent)))
+        return found
 
     def _credential(self) -> list[Change]:
         state = self._credentials.state

@@ -95,6 +95,14 @@ class SecretStore:
         with self._changing() as entries:
             entries.pop(name, None)
 
+    def revision(self) -> tuple[int, int]:
+        """Another value after every change; zeros while there is no store."""
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:
+            return (0, 0)
+        return (found.st_mtime_ns, found.st_ino)
+
     def names(self) -> tuple[str, ...]:
         """Names of all secrets, sorted."""
         return tuple(sorted(self._read()))

@@ -11,12 +11,24 @@ import httpx2
 from linkspan.connection.auth.api_key import ApiKey
 from linkspan.connection.auth.basic import Basic
 from linkspan.connection.auth.oauth_client import OAuthClient
+from linkspan.connection.auth.oauth_code import OAuthCode, OAuthConsent
 from linkspan.connection.auth.oauth_password import OAuthPassword
 from linkspan.core.errors import ConfigError
 
-Credential = Basic | ApiKey | OAuthPassword | OAuthClient
+Credential = Basic | ApiKey | OAuthPassword | OAuthClient | OAuthCode | OAuthConsent
 
-__all__ = ["ApiKey", "Basic", "Credential", "OAuthClient", "OAuthPassword", "credential", "flow", "of_parts"]
+__all__ = [
+    "ApiKey",
+    "Basic",
+    "Credential",
+    "OAuthClient",
+    "OAuthCode",
+    "OAuthConsent",
+    "OAuthPassword",
+    "credential",
+    "flow",
+    "of_parts",
+]
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,7 @@ _SCHEMES = {
     "api_key": _Scheme(ApiKey, ("token",), "token"),
     "oauth_password": _Scheme(OAuthPassword, ("client_id", "client_secret", "user", "password"), "password"),
     "oauth_client": _Scheme(OAuthClient, ("client_id", "client_secret"), "client_secret"),
+    "oauth_code": _Scheme(OAuthCode, ("client_id", "client_secret", "refresh_token"), "refresh_token"),
 }
 
 
@@ -46,10 +59,10 @@ def credential(
 ) -> Credential:
     """The credential of ``scheme`` from its parts.
 
-    ``secret`` is the password, for oauth_client the client secret, for api_key the token; or a JSON
-    object that holds the parts by name (user, password, client_id, client_secret, token), as the secret
-    store keeps them; its parts win. Raises ConfigError when a part is missing or the scheme is not built
-    yet.
+    ``secret`` is the password, for oauth_client the client secret, for api_key the token, for oauth_code the
+    refresh token; or a JSON object that holds the parts by name (user, password, client_id, client_secret,
+    token, refresh_token), as the secret store keeps them; its parts win.
+    Raises ConfigError when a part is missing or the scheme is not built yet.
     """
     parts = {"user": user, "client_id": client_id, "client_secret": client_secret}
     parts[_known(scheme, where).secret] = secret

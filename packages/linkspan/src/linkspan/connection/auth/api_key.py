@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import httpx2
@@ -17,9 +17,14 @@ HEADER = "x-sn-apikey"
 
 @dataclass(frozen=True)
 class ApiKey:
-    """The token of a record in ``api_key``; calls are made as the record's user."""
+    """The token of a record in ``api_key``; calls are made as the record's user.
+
+    ``current`` tells which token is in use now, so that a key can be replaced while requests go on; None
+    when it is always this one.
+    """
 
     token: Secret | str = field(repr=False)
+    current: Callable[[], Secret] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "token", Secret.of(self.token))
@@ -35,16 +40,24 @@ def badly_copied(token: str) -> bool:
 
 class _ApiKeyFlow(httpx2.Auth):
     def __init__(self, credential: ApiKey, where: str) -> None:
-        self._token = Secret.of(credential.token)
+        token = Secret.of(credential.token)
+        self._current = credential.current or (lambda: token)
         self._where = where
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        if badly_copied(self._token.reveal()):
+        token = self._current()
+        request.headers[HEADER] = self._checked(token)
+        response = yield request
+        if response.status_code == 401 and (newer := self._current()) != token:
+            request.headers[HEADER] = self._checked(newer)
+            yield request  # the key was replaced just now; a refused request has done nothing
+
+    def _checked(self, token: Secret) -> str:
+        if badly_copied(token.reveal()):
             raise NotAuthenticated(
                 "the API key holds a space, a line break or another character that no key has",
                 where=self._where,
                 fix="copy it again, the token alone",
                 code="api_key_spaces",
             )
-        request.headers[HEADER] = self._token.reveal()
-        yield request
+        return token.reveal()

@@ -40,20 +40,23 @@ def number(name: str) -> int:
     return int(tail) if tail.isdigit() else 1
 
 
-def reveal_step(intent: Intent, name: str) -> str:
-    """How a person gets at the token of a key, and where it goes."""
+def reveal_step(intent: Intent, name: str, *, then: str = "") -> str:
+    """How a person gets at the token of a key, where it goes, and the command that goes on from there."""
     place = f"{intent.instance}/{intent.account}/api_key"
+    then = then or f"linkspan apply {intent.account} --instance {intent.instance}"
     return (
         f"Reveal the token as a person: sign in to {intent.instance} as an administrator, open System Web "
         f"Services > API Access Policies > REST API Key > {name}, click the lock beside Token and copy it. "
         f"Give it to `linkspan secrets set {place}`, which asks for it, then run "
-        f"`linkspan apply {intent.account} --instance {intent.instance}`."
+        f"`{then}`."
     )
+
+
+def rotate_command(intent: Intent) -> str:
+    """The command that replaces the account's key on this instance."""
+    return f"linkspan accounts rotate {intent.account} --instance {intent.instance}"
 
 
 def rotation_step(intent: Intent) -> str:
     """What a person does who finds two keys: one of them is about to replace the other."""
-    return (
-        f"A new key is about to replace the old one; go on with `linkspan accounts rotate {intent.account} "
-        f"--instance {intent.instance}`."
-    )
+    return f"A new key is about to replace the old one; go on with `{rotate_command(intent)}`."

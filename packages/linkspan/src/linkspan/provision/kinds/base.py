@@ -36,6 +36,7 @@ class Member:
 class Intent:
     """What a person asked for: one account, as it should be on one instance.
 
+    ``redirect_url`` is where a browser brings the account's consent.
     ``instance`` is its name in the configuration. ``api_keys`` are names of keys it has there, oldest first.
     ``fleet`` are the instances to be registered, and ``registers`` is why; empty for most recipes.
     ``uses`` are the tables whose records it works on.
@@ -51,6 +52,7 @@ class Intent:
     fleet: tuple[Member, ...] = ()
     uses: tuple[str, ...] = ()
     instance: str = ""
+    redirect_url: str = ""
     api_keys: tuple[str, ...] = ()
 
     @property

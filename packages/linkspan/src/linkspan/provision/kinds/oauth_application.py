@@ -25,8 +25,10 @@ class OAuthApplication(Kind):
             "scope_restriction_status",
             "send_client_credentials_as",
             "comments",
+            "use_pkce",
         }
     )
+    booleans = frozenset({"active", "use_pkce"})
 
     watched = ("client_id",)
 
@@ -52,6 +54,13 @@ class OAuthApplication(Kind):
                 "user": user,
             }
             after = (user.id,)
+        elif intent.scheme == "oauth_code":
+            fields |= {
+                "inbound_grant_type": "authz_code",
+                "default_grant_type": "authorization_code",
+                "redirect_url": intent.redirect_url,
+                "use_pkce": "true",
+            }
         else:
             fields["default_grant_type"] = "password"
         yield Wanted(
@@ -74,6 +83,15 @@ class OAuthApplication(Kind):
 def set_client_secret(line: Connection, sys_id: str, secret: str) -> None:
     """Give an existing OAuth application this client secret."""
     line.table.update("oauth_entity", sys_id, {"client_secret": secret}, fields=("sys_id",))
+
+
+def authorize_step(intent: Intent) -> str:
+    """How the account's person allows the application."""
+    return (
+        f"Run `linkspan authorize {intent.account} --instance {intent.instance}`, sign in as "
+        f"{intent.user_name} in the browser it opens, and allow the application. A new user has no password: "
+        "set one on the user's form (Set Password), or let single sign-on know it."
+    )
 
 
 def client_id(line: Connection, sys_id: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from linkspan.provision.kinds.base import Intent, Kind
+from linkspan.provision.recipe import Acl, Grant
 from linkspan.provision.values import Wanted
 
 _COMES_WITH = {
@@ -25,7 +26,7 @@ class Role(Kind):
     def want(self, intent: Intent) -> Iterable[Wanted]:
         app = intent.store_app
         profile = intent.profile
-        needing = [*profile.acls, *profile.grants]
+        needing: list[Acl | Grant] = [*profile.acls, *profile.grants]
         for role, because in {
             one.role: one.because for one in needing if not profile.makes(one.role)
         }.items():

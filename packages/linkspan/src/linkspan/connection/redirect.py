@@ -1,0 +1,150 @@
+"""Waiting on the loopback for the browser to come back from the instance's consent page.
+
+One request to one exact path of one host is taken; anything else is answered 404 and changes nothing
+(RFC 8252: OAuth 2.0 for native apps).
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qs, urlsplit
+
+from linkspan.core.errors import ConfigError, LinkspanError, NotAuthenticated, NotAuthorized, Unreachable
+from linkspan.core.secret import Secret
+
+HOST = "127.0.0.1"
+PATH = "/authorized"
+_PAGE = (
+    '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>linkspan</title></head>'
+    "<body><h1>{title}</h1><p>You may close this window.</p></body></html>"
+)
+
+
+def address(port: int) -> str:
+    """The redirect URL of this port, to be registered exactly so."""
+    return f"http://{HOST}:{port}{PATH}"
+
+
+class Redirect:
+    """Listens from the start; ``wait`` returns the authorization code.
+
+    Raises ConfigError when the port is taken. Close it, or use it as a context manager.
+    """
+
+    def __init__(self, port: int, state: Secret) -> None:
+        self._state = state
+        self._outcome: _Outcome | None = None
+        try:
+            self._server = _Server((HOST, port), self._take)
+        except OSError as error:
+            raise ConfigError(
+                f"port {port} is taken ({error.strerror})",
+                fix="end what listens there, or set redirect_port of the account and run `linkspan apply`",
+            ) from error
+        self.url = address(self._server.server_port)
+
+    def wait(self, seconds: float) -> Secret:
+        """The code, once the browser brings it.
+
+        Raises NotAuthorized when it was denied, NotAuthenticated for a wrong state or another refusal,
+        Unreachable after ``seconds``.
+        """
+        deadline = time.monotonic() + seconds
+        while self._outcome is None and (left := deadline - time.monotonic()) > 0:
+            self._server.timeout = left
+            self._server.handle_request()
+        if self._outcome is None:
+            raise Unreachable(
+                f"nobody came back from the consent page within {seconds:.0f} seconds",
+                fix="run it again; if the page said that the redirect URL is another, run `linkspan apply`",
+                code="authorization_timeout",
+            )
+        if self._outcome.error is not None:
+            raise self._outcome.error
+        return self._outcome.code
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _take(self, target: str) -> tuple[int, str]:
+        """What a request for ``target`` means; the answer's status and title."""
+        parts = urlsplit(target)
+        if parts.path != PATH or self._outcome is not None:
+            return 404, "Not here"
+        self._outcome = _read(parse_qs(parts.query, keep_blank_values=True), self._state)
+        return (200, "Done") if self._outcome.error is None else (400, "Not done")
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    code: Secret
+    error: LinkspanError | None = None
+
+
+def _read(query: dict[str, list[str]], state: Secret) -> _Outcome:
+    said = {name: values[0] for name, values in query.items() if len(values) == 1}
+    return _Outcome(Secret(said.get("code", "")), _problem(said, state))
+
+
+def _problem(said: dict[str, str], state: Secret) -> LinkspanError | None:
+    if not hmac.compare_digest(said.get("state", "").encode(), state.reveal().encode()):
+        return NotAuthenticated(
+            "the browser came back with a state that this run did not send",
+            fix="it is of another attempt, or somebody else's; close the tab and run it again",
+            code="authorization_wrong_state",
+        )
+    if said.get("error") == "access_denied":
+        return NotAuthorized(
+            "access was denied on the consent page",
+            fix="run it again and choose Allow",
+            code="authorization_denied",
+        )
+    if said.get("error") or not said.get("code"):
+        told = said.get("error_description") or said.get("error") or "it sent no code"
+        return NotAuthenticated(
+            f"the instance did not authorize: {told}", fix="run it again", code="authorization_refused"
+        )
+    return None
+
+
+class _Server(HTTPServer):
+    def __init__(self, place: tuple[str, int], take: Callable[[str], tuple[int, str]]) -> None:
+        self.take = take
+        super().__init__(place, _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = 5.0  # a browser that opens a connection and says nothing must not hold the others up
+
+    def do_GET(self) -> None:
+        # Another name for this host would be a page of somebody else, rebound to the loopback.
+        known = self.headers.get("Host", "") == f"{HOST}:{self.server.server_port}"
+        status, title = self.server.take(self.path) if known else (404, "Not here")
+        body = _PAGE.format(title=title).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the address holds the code."""
