@@ -190,3 +190,51 @@ def test_a_secret_in_the_clear_is_not_taken(instance, files, run):
     entity = files.record("oauth_entity", files.sid("o"), name="app", client_id="c", client_secret="sesame")
     run(files.update(entity))
     assert instance.database.get("oauth_entity", files.sid("o"))["client_secret"] == ""
+
+
+def test_a_record_inside_an_update_may_be_deleted_as_well(instance, files, run, role):
+    run(*files.access("task", ["read"], role))
+    gone = files.record("sys_security_acl", files.sid("task read"), action="DELETE", name="task")
+    (row,) = retrieved.load(instance, files.unload(files.update(gone, of="d0" * 16), sys_id="d0" * 16))
+    commit(instance, retrieved.preview(instance, row))
+    assert instance.database.get("sys_security_acl", files.sid("task read")) is None
+
+
+def test_a_column_that_cannot_be_is_refused_with_all_the_rest(instance, files):
+    role = files.update(files.record("sys_user_role", files.sid("r"), name="u_r"))
+    for element in ("rowid", "Number", "a b"):
+        field = files.record(
+            "sys_dictionary", files.sid("f"), name="incident", element=element, internal_type="string"
+        )
+        (row,) = retrieved.load(instance, files.unload(role, files.update(field)))
+        with pytest.raises(NotCommitted, match="cannot name"):
+            commit(instance, retrieved.preview(instance, row))
+        for update in instance.database.find(UPDATES):
+            instance.database.delete(UPDATES, update["sys_id"])
+    assert instance.database.get("sys_user_role", files.sid("r")) is None
+
+
+def test_what_is_no_table_to_write_to_is_refused(instance, files):
+    (row,) = retrieved.load(
+        instance, files.unload(files.update(files.record("sys_metadata", files.sid("m"))))
+    )
+    with pytest.raises(NotCommitted):
+        commit(instance, retrieved.preview(instance, row))
+
+
+@pytest.mark.claim("update-set-commit-elevation")
+def test_a_grant_of_security_admin_needs_the_session_elevated(person, files, instance):
+    person.log_in().elevate()
+    role = instance.database.first("sys_user_role", name="security_admin")["sys_id"]
+    user = instance.database.first("sys_user", user_name="fred.luddy")["sys_id"]
+    grant = files.update(files.record("sys_user_has_role", files.sid("h"), user=user, role=role))
+    person.upload(files.unload(grant))
+    person.press("preview")
+    person.client.post(
+        "/elevated_role_dialog.do", data={"sysparm_ck": person.token("/elevated_role_dialog.do")}
+    )
+    assert person.press("commit").status_code == 403
+    assert instance.database.get("sys_user_has_role", files.sid("h")) is None
+    person.elevate()
+    assert person.press("commit").status_code == 302
+    assert instance.database.get("sys_user_has_role", files.sid("h"))

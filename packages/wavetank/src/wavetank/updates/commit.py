@@ -16,6 +16,7 @@ from wavetank.errors import PlatformError
 from wavetank.security import roles
 from wavetank.security.access import ELEVATED
 from wavetank.security.passwords import MARK
+from wavetank.security.sessions import ELEVATED_ROLE
 from wavetank.updates import retrieved
 from wavetank.updates.unload import SETS, UPDATES, BadUnload, Record
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from wavetank.instance import Instance
     from wavetank.updates.retrieved import Update
 
+_SCHEMA = frozenset({"sys_db_object", "sys_dictionary"})
 _STAMPS = frozenset({"sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by", "sys_mod_count"})
 _FIRST = ("sys_scope", "sys_db_object", "sys_dictionary", "sys_user_role")
 
@@ -33,10 +35,16 @@ class NotCommitted(ValueError):
     """A set that cannot be committed, or could not be; the text says why. Nothing was written."""
 
 
-def touches_access(instance: Instance, row: Row) -> bool:
-    """Whether the set writes access controls."""
+def needs_elevation(instance: Instance, row: Row) -> bool:
+    """Whether the set writes what only an elevated session does: access controls, grants of security_admin."""
     coming = retrieved.updates(instance, row["sys_id"])
-    return any(record.table in ELEVATED for update in coming for record in update.records)
+    return any(_elevated(instance, record) for update in coming for record in update.records)
+
+
+def _elevated(instance: Instance, record: Record) -> bool:
+    if record.table in roles.SOURCES:
+        return ELEVATED_ROLE in roles.handed_out(instance, record.table, record.values)
+    return record.table in ELEVATED
 
 
 def commit(instance: Instance, row: Row, by: str = "system") -> Row:
@@ -66,7 +74,7 @@ def commit(instance: Instance, row: Row, by: str = "system") -> Row:
             return instance.database.update(SETS, row["sys_id"], done, by=by)
     except PlatformError as refused:
         raise NotCommitted(refused.detail or refused.message) from refused
-    except (BadUnload, sqlite3.IntegrityError) as wrong:
+    except (BadUnload, sqlite3.Error) as wrong:
         raise NotCommitted(str(wrong)) from wrong
 
 
@@ -94,7 +102,7 @@ def _rank(update: Update) -> int:
 def _apply(instance: Instance, update: Update, by: str) -> None:
     for record in update.records:
         here = retrieved.local(instance, record)
-        if update.deletes:
+        if update.removes(record):
             if here is not None:
                 pipeline.delete(instance, None, record.table, here)
         elif instance.dictionary.table(record.table) is None:
@@ -118,12 +126,23 @@ def _write(instance: Instance, update: Update, record: Record, here: Row | None,
     if "sys_update_name" in known.fields:
         values["sys_update_name"] = update.row["name"]
     _check_unique(instance, record, values)
+    if record.table in _SCHEMA:
+        _write_schema(instance, record, here, values)
+        return
     if here is not None:
         values.setdefault("sys_mod_count", str(int(here["sys_mod_count"] or 0) + 1))
         instance.database.update(record.table, record.sys_id, values, system=False)
         return
     defaults = retrieved.defaults(instance, record.table)
     instance.database.insert(record.table, {**defaults, **values, "sys_id": record.sys_id}, by=by)
+
+
+def _write_schema(instance: Instance, record: Record, here: Row | None, values: Mapping[str, str]) -> None:
+    """Tables and fields keep to the rules that hold for them however they come to be."""
+    if here is None:
+        pipeline.insert(instance, None, record.table, {**values, "sys_id": record.sys_id})
+    else:
+        pipeline.update(instance, None, record.table, here, values)
 
 
 def _taken(field: Field | None, value: str) -> bool:

@@ -6,8 +6,9 @@ an update set"; reports of public tools that import update sets.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,15 +38,20 @@ class Update:
 
     @property
     def deletes(self) -> bool:
-        return self.row["action"] == DELETE
+        return all(self.removes(record) for record in self.records)
+
+    def removes(self, record: Record) -> bool:
+        """Whether one of its records is deleted, not written."""
+        return DELETE in (self.row["action"], record.action)
 
 
 @dataclass(frozen=True, slots=True)
 class _Brought:
-    """What a set itself brings: records by sys_id, tables by name."""
+    """What a set itself brings, records by sys_id and tables by name; and what other sets would bring."""
 
     records: frozenset[str]
     tables: frozenset[str]
+    elsewhere: Callable[[], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ def preview(instance: Instance, row: Row, by: str = "system") -> Row:
     if row["state"] not in ("loaded", "previewed"):
         raise ValueError(f"An update set in the state {row['state'] or 'empty'!r} cannot be previewed")
     coming = updates(instance, row["sys_id"])
-    brought = _brought(coming)
+    brought = _brought(coming, functools.cache(lambda: _waiting(instance, row)))
     with instance.database.transaction():
         _forget_problems(instance, row["sys_id"])
         collisions = 0
@@ -171,10 +177,25 @@ def _counts(instance: Instance, coming: list[Update]) -> dict[str, str]:
     return {kind: str(kinds.count(kind)) for kind in ("inserted", "updated", "deleted")}
 
 
-def _brought(coming: list[Update]) -> _Brought:
-    records = [each for update in coming if not update.deletes for each in update.records]
-    tables = (each.values.get("name", "") for each in records if each.table == "sys_db_object")
-    return _Brought(frozenset(each.sys_id for each in records), frozenset(tables))
+def _brought(coming: list[Update], elsewhere: Callable[[], frozenset[str]]) -> _Brought:
+    written = _written(coming)
+    tables = (each.values.get("name", "") for each in written if each.table == "sys_db_object")
+    return _Brought(frozenset(each.sys_id for each in written), frozenset(tables), elsewhere)
+
+
+def _written(coming: list[Update]) -> list[Record]:
+    return [each for update in coming for each in update.records if not update.removes(each)]
+
+
+def _waiting(instance: Instance, row: Row) -> frozenset[str]:
+    """The sys_ids that other sets, taken up and not committed, would bring."""
+    others = (
+        other["sys_id"]
+        for state in ("loaded", "previewed")
+        for other in instance.database.find(SETS, state=state)
+        if other["sys_id"] != row["sys_id"]
+    )
+    return frozenset(each.sys_id for other in others for each in _written(updates(instance, other)))
 
 
 def _problems(instance: Instance, row: Row, update: Update, brought: _Brought) -> Iterator[_Problem]:
@@ -183,8 +204,8 @@ def _problems(instance: Instance, row: Row, update: Update, brought: _Brought) -
         here = local(instance, record)
         if here is not None and here["sys_updated_on"] > update.moment:
             yield _Problem(NEWER)
-        if not update.deletes:
-            yield from _missing(instance, row, record, brought)
+        if not update.removes(record):
+            yield from _missing(instance, record, brought)
         elif here is not None and record.table == "sys_db_object" and _holds_rows(instance, here["name"]):
             yield _Problem("Table to be deleted has data", here["name"], record.table)
 
@@ -204,7 +225,7 @@ def _holds_rows(instance: Instance, table: str) -> bool:
     return instance.dictionary.table(table) is not None and instance.database.count(table) > 0
 
 
-def _missing(instance: Instance, row: Row, record: Record, brought: _Brought) -> Iterator[_Problem]:
+def _missing(instance: Instance, record: Record, brought: _Brought) -> Iterator[_Problem]:
     known = instance.dictionary.table(record.table)
     if known is None:
         if record.table not in brought.tables:
@@ -217,7 +238,7 @@ def _missing(instance: Instance, row: Row, record: Record, brought: _Brought) ->
         if value in brought.records or _is_there(instance, field, value):
             continue
         text = _not_found(field.reference)
-        if _uncommitted(instance, row, value):
+        if value in brought.elsewhere():
             text += ", but did find it in another uncommitted update set"
         yield _Problem(text, value, field.reference)
 
@@ -239,13 +260,3 @@ def _is_there(instance: Instance, field: Field, value: str) -> bool:
         instance.database.first(field.reference, **{key: value}) is not None
         for key in dict.fromkeys((field.key, "sys_id"))
     )
-
-
-def _uncommitted(instance: Instance, row: Row, sys_id: str) -> bool:
-    others = (
-        other
-        for state in ("loaded", "previewed")
-        for other in instance.database.find(SETS, state=state)
-        if other["sys_id"] != row["sys_id"]
-    )
-    return any(sys_id in _brought(updates(instance, other["sys_id"])).records for other in others)

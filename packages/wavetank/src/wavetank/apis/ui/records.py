@@ -20,6 +20,7 @@ from wavetank.database.dictionary import Field, Table
 from wavetank.errors import PlatformError
 from wavetank.instance import Instance
 from wavetank.security.sessions import UiSession
+from wavetank.updates.unload import SETS
 
 ROWS = 20
 COLUMNS = 7
@@ -41,7 +42,7 @@ _PREFERRED = (
 
 
 # Tables whose form holds more than what is to be read.
-_ACTS = {approvals.TABLE: approvals.question, updates.SETS: updates.actions}
+_ACTS = {approvals.TABLE: approvals.question, SETS: updates.actions}
 
 
 def routes() -> list[Route]:
@@ -119,9 +120,11 @@ def _rows(instance: Instance, held: UiSession, table: Table, query: Mapping[str,
         if there
     ]
     count = f"{total} in all; from row {first}" + (f", where {wanted}" if wanted else "")
-    above = updates.import_link() if table.name == updates.SETS else ""
+    above = updates.import_link() if table.name == SETS else ""
     heads = tuple(_label(table, name) for name in names)
-    return page.show(instance, table.label, above, tag("p", count), page.table(rows, heads), *steps, held=held)
+    return page.show(
+        instance, table.label, above, tag("p", count), page.table(rows, heads), *steps, held=held
+    )
 
 
 def _line(table: Table, names: tuple[str, ...], row: Mapping[str, Any]) -> tuple[page.Part, ...]:

@@ -180,8 +180,8 @@ def _preview(instance: Instance, held: UiSession, form: dict[str, str]) -> str:
 def _commit(instance: Instance, held: UiSession, form: dict[str, str]) -> str:
     row = _row(instance, SETS, form)
     strict = all(instance.settings.get(name) == "required" for name in ("elevation", "commit_elevation"))
-    if strict and not held.who.elevated and commit.touches_access(instance, row):
-        raise PlatformError(403, page.UNPROVEN, "Access controls need the role security_admin, elevated")
+    if strict and not held.who.elevated and commit.needs_elevation(instance, row):
+        raise PlatformError(403, page.UNPROVEN, "What this update set writes needs security_admin, elevated")
     commit.commit(instance, row, held.who.user_name)
     return form["sys_id"]
 
