@@ -18,6 +18,7 @@ from linkspan.config.values import (
     LOOPBACK,
     PEERS,
     POLITE_RATE,
+    REDIRECT_PORT,
     SCHEMES,
     AccountConfig,
     AdminConfig,
@@ -112,6 +113,7 @@ def _admin(node: Node) -> AdminConfig:
         "basic": ("user", "secret"),
         "oauth_password": ("user", "secret", "client_id", "client_secret"),
         "oauth_client": ("client_id", "secret"),
+        "oauth_code": ("client_id", "client_secret", "secret"),
     }.get(scheme, ("secret",))
     for name in needed:
         example = "env:NAME" if "secret" in name else "…"
@@ -212,7 +214,7 @@ def _accounts(node: Node | None, instances: Mapping[str, InstanceConfig]) -> Map
 
 
 def _account(name: str, node: Node, instances: Mapping[str, InstanceConfig]) -> AccountConfig:
-    parts = node.mapping(("recipe", "profile", "user_name", "owner", "instances", "scheme"))
+    parts = node.mapping(("recipe", "profile", "user_name", "owner", "instances", "scheme", "redirect_port"))
     wanted = _required(node, parts, "instances", f"instances: [{', '.join(instances)}]")
     names = tuple(_known(item, instances, "instance") for item in wanted.items())
     if not names or len(set(names)) < len(names):
@@ -225,8 +227,16 @@ def _account(name: str, node: Node, instances: Mapping[str, InstanceConfig]) -> 
         owner=_searched(parts["owner"]) if "owner" in parts else "",
         instances=names,
         scheme=_required(node, parts, "scheme", "scheme: oauth_client").choice(SCHEMES),
+        redirect_port=_port(parts["redirect_port"]) if "redirect_port" in parts else REDIRECT_PORT,
         where=node.where,
     )
+
+
+def _port(node: Node) -> int:
+    port = node.integer(least=1024)
+    if port > 65535:
+        node.refuse(f"{port} is no port", "write 65535 or less")
+    return port
 
 
 def _searched(node: Node) -> str:

@@ -13,6 +13,7 @@ ENVIRONMENTS = ("development", "test", "qa", "uat", "staging", "training", "sand
 PEERS = ("desk", "incident_io", "webhook")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 POLITE_RATE = 600
+REDIRECT_PORT = 8705
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,10 @@ class InstanceConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountConfig:
-    """The machine identity an outside system uses, wanted on ``instances``."""
+    """The machine identity an outside system uses, wanted on ``instances``.
+
+    ``redirect_port`` is where the browser comes back to on the loopback, for oauth_code only.
+    """
 
     name: str
     recipe: str
@@ -60,6 +64,7 @@ class AccountConfig:
     profile: str = "least"
     owner: str = ""
     scheme: str = "basic"
+    redirect_port: int = REDIRECT_PORT
     where: str = ""
 
 
