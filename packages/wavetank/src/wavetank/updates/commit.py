@@ -36,7 +36,7 @@ class NotCommitted(ValueError):
 
 
 def needs_elevation(instance: Instance, row: Row) -> bool:
-    """Whether the set writes what only an elevated session does: access controls, grants of security_admin."""
+    """Whether the set writes what only an elevated session may: access controls, security_admin."""
     coming = retrieved.updates(instance, row["sys_id"])
     return any(_elevated(instance, record) for update in coming for record in update.records)
 
