@@ -238,3 +238,12 @@ def test_a_grant_of_security_admin_needs_the_session_elevated(person, files, ins
     person.elevate()
     assert person.press("commit").status_code == 302
     assert instance.database.get("sys_user_has_role", files.sid("h"))
+
+
+def test_a_payload_cut_in_two_is_one_text(instance, files):
+    script = "var a = b[c[0]]>1;"
+    made = files.record("sys_script", files.sid("s"), name="s", collection="incident", script=script)
+    whole = files.update(made.replace("]]&gt;", "]]]]><![CDATA[&gt;"))
+    (row,) = retrieved.load(instance, files.unload(whole))
+    commit(instance, retrieved.preview(instance, row))
+    assert instance.database.get("sys_script", files.sid("s"))["script"] == script
