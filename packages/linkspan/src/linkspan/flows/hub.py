@@ -148,7 +148,7 @@ class Hub:
         if link_id is not None:
             query = query.where(inbox.c.link_id == link_id)
         with self.database.read() as transaction:
-            return [_event(row) for row in transaction.execute(query)]
+            return [self._event(row) for row in transaction.execute(query)]
 
     def preflight(self) -> Document:
         """The last answers: ``{"checks": […], "summary": {passed, failed, …}, "at": seconds | None}``."""
@@ -212,6 +212,29 @@ class Hub:
             for name, sync in self.config.syncs.items():
                 if sync.peer == "desk":
                     self.nudge(name)
+
+    def _event(self, row: sa.Row[Any]) -> Document:
+        sync, kind = sync_of(row.sync), _kind(row.sync)
+        peer = self.config.syncs[sync].peer if sync in self.config.syncs else ""
+        folder = "/desk" if kind == "incident" else "/follow-ups"
+        return {
+            "seq": row.seq,
+            "sync": sync,
+            "kind": kind,
+            "side": row.side,
+            "link": row.link_id,
+            "number": row.number,
+            "instance": row.instance,
+            "peer": peer,
+            "peer_id": row.peer_id,
+            "peer_reference": row.peer_reference,
+            "page": f"{folder}/{row.peer_reference}" if peer == "desk" and row.peer_reference else "",
+            "version": row.version,
+            "received_at": row.received_at,
+            "fate": row.fate or "pending",
+            "reason": row.reason or "",
+            "lag_s": None if row.fated_at is None else max(0.0, row.fated_at - row.received_at),
+        }
 
     def _link(self, row: sa.Row[Any]) -> Document:
         instance = self.config.instances.get(row.instance)
@@ -285,25 +308,6 @@ def _link_state(row: sa.Row[Any]) -> str:
     if row.pending:
         return "catching up"
     return "in step" if row.synced_at is not None else "new"
-
-
-def _event(row: sa.Row[Any]) -> Document:
-    return {
-        "seq": row.seq,
-        "sync": sync_of(row.sync),
-        "kind": _kind(row.sync),
-        "side": row.side,
-        "link": row.link_id,
-        "number": row.number,
-        "instance": row.instance,
-        "peer_id": row.peer_id,
-        "peer_reference": row.peer_reference,
-        "version": row.version,
-        "received_at": row.received_at,
-        "fate": row.fate or "pending",
-        "reason": row.reason or "",
-        "lag_s": None if row.fated_at is None else max(0.0, row.fated_at - row.received_at),
-    }
 
 
 def _verdict(checks: list[Mapping[str, Any]]) -> Document:

@@ -16,7 +16,16 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.staticfiles import StaticFiles
 
 from linkspan.core.errors import LinkspanError, NotFound, Rejected, Stale
-from linkspan.desk import DEFAULTS, FINAL_STATUSES, SEVERITIES, STATUSES, Incident
+from linkspan.desk import (
+    DEFAULTS,
+    FINAL_STATUSES,
+    FOLLOW_UP_STATUSES,
+    PRIORITIES,
+    SEVERITIES,
+    STATUSES,
+    FollowUp,
+    Incident,
+)
 from linkspan.flows.hub import FATES, Hub
 from linkspan.flows.pulse import Pulse
 from linkspan.web.live import stream
@@ -28,6 +37,7 @@ CROSSINGS = 8
 RECENT = 15
 
 Text = Annotated[str, Form()]
+MaybeText = Annotated[str | None, Form()]
 Offset = Annotated[int, Query(ge=0, le=10_000_000)]
 
 
@@ -37,6 +47,7 @@ def pages(app: FastAPI, hub: Hub, pulse: Pulse) -> None:
     views = Views(hub, Rendering(HERE / "templates"))
     app.include_router(_fleet(views, pulse))
     app.include_router(_desk(views, pulse))
+    app.include_router(_follow_ups(views))
     _lost(app, views)
 
 
@@ -84,15 +95,23 @@ class Views:
 
     def incident(self, incident: Incident, *, whole: bool, problem: LinkspanError | None = None) -> str:
         """The page of one incident, or its live part."""
-        link = self.hub.links_of([incident.id]).get(incident.id)
+        follow_ups = self.hub.desk.follow_ups.of(incident.id)
+        links = self.hub.links_of([incident.id, *(follow_up.id for follow_up in follow_ups)])
+        link = links.get(incident.id)
+        syncs = [sync for sync in self.hub.config.syncs.values() if sync.peer == "desk"]
         return self.rendering.page(
             "incident.html" if whole else "_incident.html",
             here="desk",
             incident=incident,
             timeline=self.hub.desk.timeline(incident.id, limit=500),
+            follow_ups=follow_ups,
+            links=links,
+            follow_up_statuses=FOLLOW_UP_STATUSES,
+            priorities=PRIORITIES,
             link=link,
             events=self.hub.events(limit=CROSSINGS, link_id=link["id"]) if link else [],
-            syncs=[sync for sync in self.hub.config.syncs.values() if sync.peer == "desk"],
+            syncs=syncs,
+            follow_ups_synced=any(sync.follow_ups for sync in syncs),
             statuses=STATUSES,
             severities=SEVERITIES,
             final=incident.status in FINAL_STATUSES,
@@ -107,6 +126,15 @@ class Views:
         if incident is None:
             raise NotFound(f"There is no {number[:40]} on the desk.", fix="Look for it in the list.")
         return incident
+
+    def found_follow_up(self, number: str) -> tuple[FollowUp, Incident]:
+        """The follow-up of an address and its incident. Raises NotFound."""
+        follow_up = self.hub.desk.follow_ups.find(number)
+        if follow_up is None:
+            raise NotFound(
+                f"There is no {number[:40]} on the desk.", fix="Look for its incident in the list."
+            )
+        return follow_up, self.found(follow_up.incident)
 
     def answer(self, request: Request, incident: Incident) -> Response:
         """After a change: the live part for htmx, the page again for a plain form."""
@@ -207,10 +235,10 @@ def _desk(views: Views, pulse: Pulse) -> APIRouter:
     def edit(
         request: Request,
         number: str,
-        name: Annotated[str | None, Form()] = None,
-        summary: Annotated[str | None, Form()] = None,
-        severity: Annotated[str | None, Form()] = None,
-        status: Annotated[str | None, Form()] = None,
+        name: MaybeText = None,
+        summary: MaybeText = None,
+        severity: MaybeText = None,
+        status: MaybeText = None,
         was_name: Text = "",
         was_summary: Text = "",
     ) -> Response:
@@ -241,6 +269,75 @@ def _desk(views: Views, pulse: Pulse) -> APIRouter:
             problem = error
             return views.refusal(request, problem, lambda: views.incident(found, whole=True, problem=problem))
         return views.answer(request, views.found(number))
+
+    return router
+
+
+def _follow_ups(views: Views) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    follow_ups = views.hub.desk.follow_ups
+
+    @router.get("/follow-ups/{number}")
+    def follow_up(number: str) -> RedirectResponse:
+        found, incident = views.found_follow_up(number)
+        return RedirectResponse(f"/desk/{incident.number}#{found.number}", 303)
+
+    @router.post("/desk/{number}/follow-ups")
+    def add(
+        request: Request,
+        number: str,
+        title: Text = "",
+        description: Text = "",
+        priority: Text = "medium",
+        assignee: Text = "",
+        key: Text = "",
+    ) -> Response:
+        incident = views.found(number)
+        wishes = {
+            "title": title.strip(),
+            "description": _lines(description),
+            "priority": priority,
+            "assignee": assignee.strip(),
+        }
+        try:
+            follow_ups.add(incident.id, wishes, key=_key(key))
+        except Rejected as error:
+            problem = error
+            return views.refusal(
+                request, problem, lambda: views.incident(incident, whole=True, problem=problem)
+            )
+        return views.answer(request, incident)
+
+    @router.post("/follow-ups/{number}/edit")
+    def edit(
+        request: Request,
+        number: str,
+        title: MaybeText = None,
+        description: MaybeText = None,
+        priority: MaybeText = None,
+        assignee: MaybeText = None,
+        status: MaybeText = None,
+        was_title: Text = "",
+        was_description: Text = "",
+        was_priority: Text = "",
+        was_assignee: Text = "",
+    ) -> Response:
+        before, incident = views.found_follow_up(number)
+        try:
+            changes = {
+                **_changed("title", before.title, was_title, title),
+                **_changed("description", before.description, was_description, description),
+                **_changed("priority", before.priority, was_priority, priority),
+                **_changed("assignee", before.assignee, was_assignee, assignee),
+                **({"status": status} if status is not None else {}),
+            }
+            follow_ups.edit(before.id, changes, version=before.version if title is not None else None)
+        except (Rejected, Stale) as error:
+            problem = error
+            return views.refusal(
+                request, problem, lambda: views.incident(incident, whole=True, problem=problem)
+            )
+        return views.answer(request, incident)
 
     return router
 
