@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from linkspan.core.errors import LinkspanError
-from linkspan.demo.guides import scan_engine, service_accounts
+from linkspan.demo.guides import incident_io, scan_engine, service_accounts
 from linkspan.demo.guides.checked import Checked
 from linkspan.demo.stage import Stage
 
 GUIDES: Mapping[str, Callable[[Stage], list[Checked]]] = {
     "scan_engine": scan_engine.play,
     "service_accounts": service_accounts.play,
+    "incident_io": incident_io.play,
 }
 
 
