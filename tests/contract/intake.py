@@ -15,16 +15,6 @@ from linkspan.ingest.exclude import Exclusion
 from linkspan.store.warehouse import Warehouse
 from tests.contract.accounts import House, change, rows
 
-RECIPE = """
-recipe: reader
-says: Reads incidents, changes and people.
-uses: []
-profiles:
-  least:
-    says: What the test needs.
-    grants:
-{grants}
-"""
 T0 = "2026-02-01 10:00:00"
 
 
@@ -32,15 +22,17 @@ class Reader(House):
     """A house whose account ``reader`` ingests from one instance."""
 
     def setup(self, *, roles: Sequence[str] = ("itil", "personalize_dictionary"), streams: str) -> None:
-        """Write the configuration and make the account."""
-        grants = "\n".join(f"      - {{role: {role}, because: the test needs it}}" for role in roles)
-        (self.folder / "reader.yaml").write_text(RECIPE.format(grants=grants))
+        """Write the configuration, and make the account as an administrator would have."""
         self.streams(streams)
-        self.apply()
+        for name, instance in self.instances.items():
+            password = secrets.token_urlsafe(18)
+            user = account(instance, "svc.responder", password, roles)
+            assert user
+            self.wiring().secrets.put(f"{name}/responder/basic", password)
 
     def streams(self, streams: str) -> None:
         """Ingest these streams from now on."""
-        self.write(recipe="reader.yaml")
+        self.write()
         text = self.config.read_text()
         for name in self.instances:
             text += f"ingest: {{{name}: {{account: responder, streams: {{{streams}}}}}}}\n"
@@ -95,18 +87,21 @@ def plant(instance: Any, table: str, made: Iterable[dict[str, str]]) -> list[dic
 NOTHING = Exclusion()
 
 
+def account(instance: Any, user_name: str, password: str, roles: Iterable[str]) -> str:
+    """A new machine user with these roles; its sys_id."""
+    values = {"user_name": user_name, "user_password": password, "active": "true", "time_zone": "GMT"}
+    (user,) = plant(instance, "sys_user", [{**values, "web_service_access_only": "true"}])
+    for role in roles:
+        (found,) = rows(instance, "sys_user_role", f"name={role}")
+        held = {"user": user["sys_id"], "role": found["sys_id"], "state": "active", "inherited": "false"}
+        plant(instance, "sys_user_has_role", [held])
+    return str(user["sys_id"])
+
+
 def member(instance: Any, *roles: str) -> Connection:
     """A line as a new user with these roles."""
     name, password = f"svc.{secrets.token_hex(4)}", secrets.token_urlsafe(18)
-    admin = connect(InstanceConfig(name="dev", url=instance.url), Basic("admin", Secret("admin")))
-    with admin:
-        values = {"user_name": name, "user_password": password, "active": "true", "time_zone": "GMT"}
-        values["web_service_access_only"] = "true"
-        user = admin.table.create("sys_user", values, input_display=True)
-        for role in roles:
-            found = admin.table.first("sys_user_role", f"name={role}", ("sys_id",))
-            assert found is not None, role
-            admin.table.create("sys_user_has_role", {"user": user["sys_id"], "role": found["sys_id"]})
+    account(instance, name, password, roles)
     return connect(InstanceConfig(name="dev", url=instance.url), Basic(name, Secret(password)))
 
 
