@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import TypeVar
 
-from linkspan.config.values import AccountConfig
+from linkspan.config.values import AccountConfig, SyncConfig
 from linkspan.connection import Connection
 from linkspan.core.errors import LinkspanError, SecretUnavailable
 from linkspan.flows.setup import intent_on
 from linkspan.flows.wiring import Wiring
-from linkspan.preflight.context import Context, Learned, RequiredAcl, RequiredRole
+from linkspan.preflight.context import Context, FarSide, Learned, RequiredAcl, RequiredRole
 from linkspan.preflight.report import Report, join
 from linkspan.preflight.run import run
 from linkspan.store.reports import Reports
@@ -74,6 +75,25 @@ def context(wiring: Wiring, account: AccountConfig, instance: str) -> Context:
         services_only=meant.profile.user.web_service_access_only,
         password=lambda: _part(wiring, account.name, instance, "password"),
         client_id=lambda: _part(wiring, account.name, instance, "client_id"),
+        far_sides={
+            sync.name: partial(_far_side, wiring, sync)
+            for sync in wiring.config.syncs.values()
+            if sync.peer == "incident_io" and (sync.account, sync.instance) == (account.name, instance)
+        },
+    )
+
+
+def _far_side(wiring: Wiring, sync: SyncConfig) -> FarSide:
+    from linkspan.sync.peers.incident_io import ROLES
+
+    line = wiring.incident_io(sync)
+    me = line.identity()
+    held = {role.value for role in me.roles}
+    return FarSide(
+        key=me.name,
+        missing_roles=tuple(role for role in ROLES if role not in held),
+        severities=len(line.severities()),
+        statuses=frozenset(status.category.value for status in line.statuses()),
     )
 
 

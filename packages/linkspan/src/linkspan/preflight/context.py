@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,17 @@ class Learned:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FarSide:
+    """What the far side of a sync answered: the name of our key, the roles it lacks, how many severities
+    there are, and the categories of its statuses."""
+
+    key: str
+    missing_roles: tuple[str, ...]
+    severities: int
+    statuses: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """One account on one instance.
 
@@ -51,7 +62,8 @@ class Context:
     ``client_id`` are what the account signs in with, None when not part of the scheme or not stored.
     ``uses`` are the tables whose records its recipe works on; ``machine`` and ``services_only`` are the
     user flags it asks for, ``changes`` whether it changes what it created. ``api_keys`` are the names of its
-    keys here, oldest first.
+    keys here, oldest first. ``far_sides`` ask the other products of the account's syncs, by sync; each raises
+    the errors of ``core.errors``.
     """
 
     instance: InstanceConfig
@@ -70,6 +82,7 @@ class Context:
     api_keys: tuple[str, ...] = ()
     password: Callable[[], str | None] = lambda: None
     client_id: Callable[[], str | None] = lambda: None
+    far_sides: Mapping[str, Callable[[], FarSide]] = field(default_factory=dict)
     learned: Learned = field(default_factory=Learned)
 
     def cause(self, id: str, certainty: Certainty = "certain", **facts: Any) -> Cause:

@@ -5,6 +5,7 @@ from linkspan.preflight.checks import (
     access_controls,
     account_flags,
     answers,
+    far_side,
     identity,
     incident_read,
     incident_write,
@@ -27,4 +28,5 @@ CHECKS: tuple[Check, ...] = (
     access_controls.CHECK,
     incident_read.CHECK,
     incident_write.CHECK,
+    far_side.CHECK,
 )

@@ -9,4 +9,7 @@ from linkspan.sync.peers.incident_io.follow_ups import FollowUpsPeer
 from linkspan.sync.peers.incident_io.incidents import IncidentsPeer
 from linkspan.sync.peers.incident_io.line import Line
 
-__all__ = ("FollowUpsPeer", "IncidentsPeer", "Line")
+# What a key needs: to read, to declare incidents, and to change them and their follow-ups.
+ROLES = ("viewer", "incident_creator", "incident_editor")
+
+__all__ = ("ROLES", "FollowUpsPeer", "IncidentsPeer", "Line")
