@@ -68,6 +68,7 @@ def context(wiring: Wiring, account: AccountConfig, instance: str) -> Context:
             for acl in meant.profile.acls
         ),
         changes=meant.profile.changes,
+        reads_only=meant.profile.reads_only,
         api_keys=meant.api_keys,
         group=meant.group,
         uses=meant.uses,
@@ -88,10 +89,9 @@ def _far_side(wiring: Wiring, sync: SyncConfig) -> FarSide:
 
     line = wiring.incident_io(sync)
     me = line.identity()
-    held = {role.value for role in me.roles}
     return FarSide(
         key=me.name,
-        missing_roles=tuple(role for role in ROLES if role not in held),
+        missing_roles=tuple(role for role in ROLES if role not in me.roles),
         severities=len(line.severities()),
         statuses=frozenset(status.category.value for status in line.statuses()),
     )

@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
         FollowUpsCreatePayloadV3,
         FollowUpsUpdatePayloadV3,
         FollowUpV3,
-        IdentityV1,
         IncidentEditPayloadV2,
         IncidentsCreatePayloadV2,
         IncidentStatusV1,
@@ -58,6 +58,14 @@ LONGEST_PATIENCE = 3600.0
 WHERE = "incident.io"
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Whose key this is."""
+
+    name: str
+    roles: frozenset[str]
 
 
 class Line:
@@ -95,15 +103,17 @@ class Line:
 
     # --- who we are and what there is
 
-    def identity(self) -> IdentityV1:
-        """The name and the roles of the key."""
-        from incident_io.api.utilities_v1 import utilities_v1_identity as endpoint
-        from incident_io.models import UtilitiesIdentityResultV1 as Result
+    def identity(self) -> Identity:
+        """The name and the roles of the key. Read without the SDK, which knows only the roles of its day."""
 
-        return self._remember(
-            "identity",
-            lambda: self._ask(lambda: endpoint.sync_detailed(client=self._client), Result).identity,
-        )
+        def read() -> Identity:
+            answer = self._send(lambda: self._client.get_httpx_client().get("/v1/identity"))
+            told = _document(answer).get("identity")
+            if not isinstance(told, dict) or not isinstance(told.get("name"), str):
+                raise _unreadable(BadReply, told)
+            return Identity(name=told["name"], roles=frozenset(map(str, told.get("roles") or ())))
+
+        return self._remember("identity", read)
 
     def severities(self) -> Sequence[SeverityV1]:
         """The organisation's severities, the gravest first: a higher rank is more severe."""
@@ -306,24 +316,24 @@ class Line:
 
     def _ask(self, send: Callable[[], Response[Any]], kind: type[T], *, writes: bool = False) -> T:
         """Send and read. An answer to a write that cannot be read leaves its outcome unknown."""
-        wait = self._patience - time.monotonic()
-        if wait > 0:
-            raise RateLimited("incident.io asked for patience", retry_after=wait, where=WHERE)
+        parsed: object
         try:
-            parsed = send().parsed
-        except httpx.HTTPError as error:
-            raise _lost(error) from error
+            parsed = self._send(send).parsed
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             # The SDK reads answers without asking whether they are what it expects.
             parsed = error
         if isinstance(parsed, kind):
             return parsed
-        unreadable = Ambiguous if writes else BadReply
-        raise unreadable(
-            f"an answer is not what the SDK knows ({type(parsed).__name__})",
-            fix="check base_url; if it is right, update linkspan",
-            where=WHERE,
-        )
+        raise _unreadable(Ambiguous if writes else BadReply, parsed)
+
+    def _send(self, send: Callable[[], T]) -> T:
+        wait = self._patience - time.monotonic()
+        if wait > 0:
+            raise RateLimited("incident.io asked for patience", retry_after=wait, where=WHERE)
+        try:
+            return send()
+        except httpx.HTTPError as error:
+            raise _lost(error) from error
 
     def _all(self, page: Callable[[str | Unset], tuple[list[T], Any]]) -> Iterator[T]:
         from incident_io.types import UNSET, Unset
@@ -395,6 +405,14 @@ def refusal(  # noqa: PLR0911 - one line for each kind of answer
         cause = f"incident.io failed with {status}: {said}"
         return Ambiguous(cause, where=WHERE) if writes else Unreachable(cause, where=WHERE)
     return Rejected(f"incident.io refused the values: {said}", where=WHERE)
+
+
+def _unreadable(kind: type[LinkspanError], found: object) -> LinkspanError:
+    return kind(
+        f"an answer is not what the SDK knows ({type(found).__name__})",
+        fix="check base_url; if it is right, update linkspan",
+        where=WHERE,
+    )
 
 
 def _lost(error: httpx.HTTPError) -> LinkspanError:
