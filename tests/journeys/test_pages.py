@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from linkspan.demo.stage import Stage
+from linkspan.demo.stage import USER_NAME, Stage
 from tests import needs
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
@@ -18,14 +18,31 @@ SOON = 30_000  # milliseconds
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Three instances, the account on each, preflight passed, the hub running."""
+    """Three instances, the account on each, preflight passed, the hub running with follow-ups."""
     needs.require("browser")
     with Stage(tmp_path_factory.mktemp("pages")) as stage:
         stage.start_fleet()
+        config = stage.config.read_text(encoding="utf-8")
+        wished = config.replace("push: false}", "push: false, follow_ups: task}")
+        assert wished != config
+        stage.config.write_text(wished, encoding="utf-8")
         stage.provision()
         stage.preflight()
+        allow_tasks(stage)
         stage.start_hub()
         yield stage
+
+
+def allow_tasks(stage: Stage) -> None:
+    """Give the sync's account the role that may read and write tasks."""
+    prod = stage.instance("prod")
+
+    def first(table: str, query: str) -> str:
+        rows = prod.get(f"/api/now/table/{table}", sysparm_query=query, sysparm_fields="sys_id")["result"]
+        return str(rows[0]["sys_id"])
+
+    role = {"user": first("sys_user", f"user_name={USER_NAME}"), "role": first("sys_user_role", "name=itil")}
+    assert prod.call("POST", "/api/now/table/sys_user_has_role", body=role).status == 201
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +143,46 @@ def test_an_incident_crosses_and_its_answer_comes_back(window: Window, stage: St
     assert window.hosts == {stage.hub_url.removeprefix("http://")}
 
 
+def test_a_follow_up_is_added_done_and_answered(window: Window, stage: Stage, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    page, prod = window.page, stage.instance("prod")
+    made = stage.hub().call("POST", "/api/desk/incidents", body={"name": "Checkout fails"}).body
+    page.goto(f"{stage.hub_url}/desk/{made['number']}")
+    page.get_by_text("Add a follow-up").click()
+    page.get_by_label("What is to be done?").fill("Write down how the failover works")
+    page.locator("#add-follow-up .choice.priority-urgent").click()
+    page.locator("#add-follow-up").get_by_label("Assignee").fill("nobody.here@example.com")
+    page.get_by_role("button", name="Add follow-up").click()
+    item = page.locator(".follow-ups > li")
+    expect(item.locator("h3")).to_have_text("Write down how the failover works")
+    expect(item.locator("a.mono")).to_have_text(re.compile("^TASK"))
+    expect(item.locator(".notice")).to_contain_text("not exactly one active user")
+    number = item.locator("a.mono").inner_text()
+    query = {"sysparm_query": f"number={number}", "sysparm_exclude_reference_link": "true"}
+    (task,) = prod.get("/api/now/table/task", **query)["result"]
+    assert record_of(stage, page.locator(".record-number").inner_text())["sys_id"] == task["parent"]
+    assert (task["short_description"], task["priority"]) == ("Write down how the failover works", "2")
+
+    item.get_by_text("Edit", exact=True).click()
+    item.get_by_label("Assignee").fill("")
+    item.get_by_role("button", name="Save").click()
+    expect(item.locator(".notice")).to_have_count(0)
+    item.get_by_role("button", name="completed").click()
+    expect(item.locator("button[value=completed]")).to_have_attribute("aria-pressed", "true")
+    page.screenshot(path=tmp_path / "follow-up.png", full_page=True)
+    prod.call("PATCH", f"/api/now/table/task/{task['sys_id']}", body={"short_description": "Test it too"})
+    # Nobody reloads: the open page follows.
+    expect(item.locator("h3")).to_have_text("Test it too")
+    (task,) = prod.get("/api/now/table/task", **query)["result"]
+    assert task["state"] == "3"
+    page.goto(f"{stage.hub_url}/follow-ups/FU-0001")
+    expect(page).to_have_url(f"{stage.hub_url}/desk/{made['number']}#FU-0001")
+    page.goto(stage.hub_url)
+    expect(page.locator(".events")).to_contain_text("follow-up")
+    assert window.complaints == []
+
+
 def test_the_desk_works_without_javascript(chromium: Any, stage: Stage) -> None:
     from playwright.sync_api import expect
 
@@ -188,9 +245,11 @@ def test_pages_fit(chromium: Any, stage: Stage, width: int, scheme: str, tmp_pat
     window = Window(chromium, stage, width, scheme)
     name = "A name " + "that goes on " * 14
     made = stage.hub().call("POST", "/api/desk/incidents", body={"name": name, "summary": "w" * 400}).body
+    wish = {"title": name[:160], "description": "w" * 400, "assignee": f"{'a' * 60}@example.com"}
+    assert stage.hub().call("POST", f"/api/desk/incidents/{made['id']}/follow-ups", body=wish).status == 201
     for path in ("/", "/desk", f"/desk/{made['number']}", "/scan", "/accounts", "/sign-in"):
         window.page.goto(stage.hub_url + path)
-        window.page.screenshot(path=tmp_path / f"{path.replace('/', '_')}.png")
+        window.page.screenshot(path=tmp_path / f"{path.replace('/', '_')}.png", full_page=True)
         assert window.overflow() <= 0, path
     window.context.close()
     assert window.complaints == []

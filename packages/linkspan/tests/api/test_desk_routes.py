@@ -115,3 +115,42 @@ def test_text_that_is_no_unicode_is_refused(client: TestClient) -> None:
     headers = {"Content-Type": "application/json"}
     answer = client.post("/api/desk/incidents", content=b'{"name": "half \\ud83d"}', headers=headers)
     assert answer.status_code == 422
+
+
+def test_follow_ups_are_added_changed_and_shown_with_their_incident(client: TestClient, hub: Hub) -> None:
+    made = declare(client)
+    path = f"{INCIDENTS}/{made['number']}/follow-ups"
+    body = {"title": "Buy a spare", "assignee": "ada@example.com"}
+    answers = [client.post(path, json=body, headers={"Idempotency-Key": "k"}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    first, second = (answer.json() for answer in answers)
+    assert first == second
+    assert (first["number"], first["status"], first["priority"]) == ("FU-0001", "outstanding", "medium")
+    edit = f"/api/desk/follow-ups/{first['id']}"
+    done = client.patch(edit, json={"status": "completed", "version": 1})
+    assert (done.json()["status"], done.json()["version"]) == ("completed", 2)
+    assert client.patch(edit, json={"status": "not_doing", "version": 1}).status_code == 409
+    assert client.patch(edit, json={"title": None}).status_code == 422
+    assert client.get("/api/desk/follow-ups/FU-0001").json()["link"] is None
+    (shown,) = client.get(f"{INCIDENTS}/{made['id']}").json()["follow_ups"]
+    assert shown == client.get(edit).json()
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"title": "x", "owner": "me"}, "'owner' is not a key of this request."),
+        ({"title": " "}, "A follow-up needs a title."),
+        ({"title": "x", "priority": "moderate"}, "'moderate' is not a priority of the desk."),
+        ({"title": "x", "status": "open"}, "'open' is not a status of the desk."),
+        ({"title": "x", "assignee": "Ada"}, "'Ada' is not an e-mail address."),
+    ],
+)
+def test_a_wrong_follow_up_is_told_in_a_sentence(
+    client: TestClient, body: dict[str, object], says: str
+) -> None:
+    made = declare(client)
+    answer = client.post(f"{INCIDENTS}/{made['id']}/follow-ups", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["problems"][0]["cause"] == says
+    assert client.post(f"{INCIDENTS}/nobody/follow-ups", json={"title": "x"}).status_code == 404

@@ -181,3 +181,38 @@ def test_sign_in_is_open_and_says_when_a_token_is_wrong(client: TestClient) -> N
     assert wrong.status_code == 401
     assert "not one of this hub" in wrong.text
     assert client.get("/static/linkspan.css").status_code == 200
+
+
+def test_a_person_adds_edits_and_completes_a_follow_up_without_javascript(
+    client: TestClient, hub: Hub
+) -> None:
+    incident = hub.desk.declare({"name": "Mail is down", "summary": "Nobody can send."})
+    form = {"title": "Buy a spare", "priority": "high", "assignee": "ada@example.com", "key": "abc"}
+    for _ in range(2):  # the same form once more, as a double click sends it
+        page = client.post("/desk/DESK-0001/follow-ups", data=form)
+    assert "0 of" not in page.text
+    assert "1 of 1 outstanding" in page.text
+    (made,) = hub.desk.follow_ups.of(incident.id)
+    assert (made.title, made.priority, made.assignee) == ("Buy a spare", "high", "ada@example.com")
+    seen = {"was_title": made.title, "was_priority": "high", "was_assignee": made.assignee}
+    changed = {**seen, "title": "Buy two", "description": "Soon", "priority": "low", "assignee": ""}
+    client.post("/follow-ups/FU-0001/edit", data=changed)
+    client.post("/follow-ups/FU-0001/edit", data={"status": "completed"})
+    after = hub.desk.follow_ups.find(made.id)
+    assert after is not None
+    assert after.values == {
+        "title": "Buy two",
+        "description": "Soon",
+        "status": "completed",
+        "priority": "low",
+        "assignee": "",
+    }
+    assert "0 of 1 outstanding" in client.get("/desk/DESK-0001").text
+    refused = client.post("/follow-ups/FU-0001/edit", data={**seen, "title": "Mine"})
+    assert refused.status_code == 409
+    assert client.post("/desk/DESK-0001/follow-ups", data={"title": " "}).status_code == 422
+    assert client.get("/follow-ups/FU-0001", follow_redirects=False).headers["location"].endswith("#FU-0001")
+    assert client.get("/follow-ups/FU-0099").status_code == 404
+    emptied = {"was_name": "Mail is down", "was_summary": "Nobody can send.", "name": "Mail is down"}
+    client.post("/desk/DESK-0001/edit", data={**emptied, "summary": ""})
+    assert hub.desk.incident("DESK-0001").summary == ""

@@ -246,7 +246,7 @@ def _desk(views: Views, pulse: Pulse) -> APIRouter:
         try:
             changes = {
                 **_changed("name", before.name, was_name, name),
-                **_changed("summary", before.summary, was_summary, summary),
+                **_changed("summary", before.summary, was_summary, _whole(summary, name)),
                 **({"severity": severity} if severity is not None else {}),
                 **({"status": status} if status is not None else {}),
             }
@@ -326,9 +326,9 @@ def _follow_ups(views: Views) -> APIRouter:
         try:
             changes = {
                 **_changed("title", before.title, was_title, title),
-                **_changed("description", before.description, was_description, description),
+                **_changed("description", before.description, was_description, _whole(description, title)),
                 **_changed("priority", before.priority, was_priority, priority),
-                **_changed("assignee", before.assignee, was_assignee, assignee),
+                **_changed("assignee", before.assignee, was_assignee, _whole(assignee, title)),
                 **({"status": status} if status is not None else {}),
             }
             follow_ups.edit(before.id, changes, version=before.version if title is not None else None)
@@ -351,6 +351,11 @@ def _changed(name: str, now: str, was: str, wanted: str | None) -> dict[str, str
             f"The {name} was changed meanwhile to “{now[:80]}”.", fix="Reload the page and edit it again."
         )
     return {name: _lines(wanted)}
+
+
+def _whole(text: str | None, first: str | None) -> str | None:
+    """A field that somebody emptied arrives as if it were not in the form: it was, when the first one is."""
+    return "" if text is None and first is not None else text
 
 
 def _lines(text: str) -> str:
