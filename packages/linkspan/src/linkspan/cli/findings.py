@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,9 +66,7 @@ def import_(
         with Wiring.open(config) as wiring:
             chosen = flow.source_of(wiring, source)
             done = flow.import_files(wiring, chosen, files, format_name=format_name, announce=reply.say)
-            needs = flow.findings_status(wiring, chosen.name, limit=500)["in_need"]
-        mine = [need for need in needs if need["batch"] in done.batches]
-        _tell(reply, done, mine)
+        _tell(reply, done)
 
 
 def preview(
@@ -112,6 +111,8 @@ def status(config: ConfigFile = DEFAULT_CONFIG, source: Source = None, as_json: 
             reply.result = findings_status(wiring, source)
         for name, counts in reply.result["sources"].items():
             reply.say(f"{name}: {_equation(counts)}")
+            if counts["queue"]:
+                reply.say(f"  queued: {counts['queue']['cause']}")
         _needs(reply, reply.result["in_need"])
         if reply.result["quarantined"] or reply.result["parked"]:
             reply.ends(1)
@@ -126,8 +127,7 @@ def retry(config: ConfigFile = DEFAULT_CONFIG, source: Source = None, as_json: A
         with Wiring.open(config) as wiring:
             chosen = flow.source_of(wiring, source)
             done = flow.retry(wiring, chosen)
-            needs = flow.findings_status(wiring, chosen.name)["in_need"]
-        _tell(reply, done, needs)
+        _tell(reply, done)
 
 
 def export(
@@ -186,20 +186,22 @@ def _require_format(name: str | None) -> None:
         raise ConfigError(f"{name} is not a format", fix=f"use one of: {', '.join(NAMES)}")
 
 
-def _tell(reply: Reply, done: Imported, needs: list[dict[str, Any]]) -> None:
+def _tell(reply: Reply, done: Imported) -> None:
     reply.result = done.counts
     for problem in done.problems:
         reply.problem(problem)
-    _needs(reply, needs)
-    for need in needs:
-        if need["fate"] != "queued":
-            reply.problems.append({key: need[key] for key in ("code", "where", "cause", "fix")})
+    _needs(reply, done.in_need)
+    if reply.as_json:  # a person has read them above
+        for need in done.in_need:
+            where = " ".join(part for part in (need["where"], need["place"]) if part)
+            told = {**{key: need[key] for key in ("code", "cause", "fix")}, "where": where}
+            reply.problems.append(told)
     reply.say(_equation(done.counts))
     if done.counts["quarantined"] or done.counts["parked"]:
         reply.ends(1)
 
 
-def _needs(reply: Reply, needs: list[dict[str, Any]]) -> None:
+def _needs(reply: Reply, needs: Sequence[Mapping[str, Any]]) -> None:
     for need in needs[:_SHOWN]:
         what = f" {need['title']}" if need.get("title") else ""
         reply.say(f"{need['fate']} {need['place']}{what}: {need['cause']} [{need['code']}]")
@@ -209,21 +211,17 @@ def _needs(reply: Reply, needs: list[dict[str, Any]]) -> None:
         reply.say(f"… and {len(needs) - _SHOWN} more: --json")
 
 
-def _equation(counts: dict[str, Any]) -> str:
+def _equation(counts: Mapping[str, Any]) -> str:
     parts = (f"{counts[fate]} {fate.replace('_', ' ')}" for fate in FATES if counts[fate])
     return f"{counts['received']} received = {' + '.join(parts) or '0'}"
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
+    from linkspan.core.spreadsheet import cell
+
     out = io.StringIO()
     table = csv.writer(out)
     table.writerow(_COLUMNS)
     for row in rows:
-        table.writerow([_cell(row[column]) for column in _COLUMNS])
+        table.writerow([cell(plain(row[column]).replace("\n", "; ").strip()) for column in _COLUMNS])
     return out.getvalue()
-
-
-def _cell(value: object) -> str:
-    """Text that a spreadsheet takes as text: what begins like a formula is marked with an apostrophe."""
-    text = plain(value).replace("\t", " ")
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}") else text

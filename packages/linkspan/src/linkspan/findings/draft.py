@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from linkspan.core.errors import Rejected
 from linkspan.findings.finding import Finding, Severity, cut
-from linkspan.findings.rules import Decision, fill
+from linkspan.findings.rules import DEFAULT_TITLE, Decision, fill
 from linkspan.schema.limits import Limits
 
 # Lengths of a stock instance, where its own dictionary cannot be read.
@@ -49,7 +49,7 @@ def draft(
     impact, urgency = treatment(finding.severity, decision.tier, exploited=finding.exploited)
     title_length = limits.length("short_description", TITLE_LENGTH)
     values = {
-        "short_description": " ".join(fill(decision.short_description, finding, title_length).split()),
+        "short_description": _title(finding, decision, title_length),
         "description": description(finding, limits.length("description", DESCRIPTION_LENGTH)),
         "impact": impact,
         "urgency": urgency,
@@ -101,6 +101,11 @@ def description(finding: Finding, limit: int) -> str:
             break
         sections[name] = cut(sections[name], max(share, len(sections[name]) - over))
     return cut(_text(sections), limit)
+
+
+def _title(finding: Finding, decision: Decision, limit: int) -> str:
+    usual = DEFAULT_TITLE if finding.resource else DEFAULT_TITLE.removesuffix(" on {resource}")
+    return cut(" ".join(fill(decision.short_description or usual, finding).split()), limit)
 
 
 def _text(sections: Mapping[str, str]) -> str:

@@ -182,8 +182,7 @@ class Raiser:
                     seen_at=sighting.received_at,
                     **record,
                 )
-                if outcome.fate != "parked":
-                    store.supersede(connection, self._binding.source, sighting.fingerprint, sighting.seq)
+                store.supersede(connection, self._binding.source, sighting.fingerprint, sighting.seq)
         return True
 
     def _postpone(self, sighting: store.Sighting, error: LinkspanError, until: float) -> None:

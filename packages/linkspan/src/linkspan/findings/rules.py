@@ -24,7 +24,7 @@ SWITCHES = ("exploited",)
 TICKET_FROM = ("critical", "high", "medium", "low", "info")
 DEFAULT_TICKET_FROM = "high"
 DEFAULT_TIER = 2
-DEFAULT_TITLE = "[{SEVERITY}] {title}"
+DEFAULT_TITLE = "[{SEVERITY}] {title} on {resource}"
 LONGEST_EXPRESSION = 2_000
 LONGEST_TEMPLATE = 500
 LONGEST_VALUE = 4_000
@@ -60,7 +60,7 @@ class Decision:
     assignment_group: str = ""
     category: str = ""
     subcategory: str = ""
-    short_description: str = DEFAULT_TITLE
+    short_description: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
     because: tuple[str, ...] = ()
 

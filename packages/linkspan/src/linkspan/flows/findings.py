@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 import structlog
 
 from linkspan.config.values import FindingsConfig
@@ -40,10 +41,11 @@ log = structlog.get_logger("linkspan.findings")
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """What an import did: ``counts`` of what it received, ``problems`` that stopped it or a file."""
+    """What an import did: ``counts`` of what it received, what of it is ``in_need`` of a person, and the
+    ``problems`` that stopped it."""
 
     counts: dict[str, int]
-    batches: tuple[str, ...]
+    in_need: tuple[Document, ...] = ()
     problems: tuple[LinkspanError, ...] = ()
 
 
@@ -116,8 +118,7 @@ def import_files(
             entries = formats.read(data, format_name=format_name)
         except Unreadable as error:
             error.where = ": ".join(part for part in (str(path), error.where) if part)
-            problems.append(error)
-            entries = [_whole_file(error, data)]
+            entries = [_whole_file(path, error, data)]
         with wiring.database.begin() as connection:
             new = store.receive(connection, source.name, batch, map(_received, entries))
         batches.append(batch)
@@ -128,7 +129,8 @@ def import_files(
         problems.append(error)
     with wiring.database.read() as connection:
         counts = store.counts(connection, source.name, batches)
-    return Imported(counts=counts, batches=tuple(batches), problems=tuple(problems))
+        needs = store.in_need(connection, source.name, batches=batches)
+    return Imported(counts=counts, in_need=tuple(map(_need, needs)), problems=tuple(problems))
 
 
 def retry(wiring: Wiring, source: FindingsConfig) -> Imported:
@@ -142,7 +144,8 @@ def retry(wiring: Wiring, source: FindingsConfig) -> Imported:
         problems = (error,)
     with wiring.database.read() as connection:
         counts = store.counts(connection, source.name)
-    return Imported(counts=counts, batches=(), problems=problems)
+        needs = store.in_need(connection, source.name)
+    return Imported(counts=counts, in_need=tuple(map(_need, needs)), problems=problems)
 
 
 def preview_file(
@@ -170,8 +173,10 @@ def status_of(database: Database, names: Sequence[str], *, limit: int = 20) -> D
     with database.read() as connection:
         by_source = {name: store.counts(connection, name) for name in names}
         needs = [row for name in names for row in store.in_need(connection, name, limit=limit)]
+        queues = {name: _queue(connection, name) for name in names}
     total = {key: sum(one[key] for one in by_source.values()) for key in ("received", *store.FATES)}
-    return {**total, "sources": by_source, "in_need": [_need(row) for row in needs]}
+    sources = {name: {**counts, "queue": queues[name]} for name, counts in by_source.items()}
+    return {**total, "sources": sources, "in_need": [_need(row) for row in needs]}
 
 
 def listed(database: Database, source: str | None = None) -> Iterator[Document]:
@@ -201,7 +206,7 @@ def send_sample(wiring: Wiring, source: FindingsConfig) -> Document:
     with wiring.database.read() as connection:
         counts = store.counts(connection, source.name, [batch])
         known = store.known(connection, source.name, finding.fingerprint)
-        needs = [_need(row) for row in store.in_need(connection, source.name) if row["batch"] == batch]
+        needs = [_need(row) for row in store.in_need(connection, source.name, batches=[batch])]
     record: Document | None = None
     if known is not None and known.sys_id:
         fields = ("sys_id", "number", "short_description", "priority", "assignment_group", "correlation_id")
@@ -363,9 +368,22 @@ def _received(entry: Entry) -> store.Received:
     )
 
 
-def _whole_file(error: Unreadable, data: bytes) -> Entry:
-    text = data[: formats.KEPT_TEXT].decode(errors="replace")
-    return Entry(place="file", problem=error.problem(), text=text)
+def _whole_file(path: Path, error: Unreadable, data: bytes) -> Entry:
+    text = data[: formats.KEPT_TEXT].decode(errors="replace").replace("\0", "")
+    return Entry(place=path.name, problem=error.problem(), text=text)
+
+
+def _queue(connection: sa.Connection, source: str) -> Document | None:
+    """Why the first of the queue waits, and from when to when; None when nothing does."""
+    first = store.first_queued(connection, source)
+    if first is None:
+        return None
+    reason = first["reason"] or {"code": "waiting", "cause": "it has not been served yet", "fix": ""}
+    return {
+        **{key: reason.get(key, "") for key in ("code", "cause", "fix")},
+        "next": first["not_before"] or None,
+        "last": store.latest_queued(connection, source) or None,
+    }
 
 
 def _need(row: Mapping[str, Any]) -> Document:
@@ -382,7 +400,6 @@ def _need(row: Mapping[str, Any]) -> Document:
         "where": reason.get("where", ""),
         "cause": reason.get("cause", ""),
         "fix": reason.get("fix", ""),
-        "not_before": row["not_before"] or None,
     }
 
 

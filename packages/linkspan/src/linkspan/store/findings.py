@@ -253,22 +253,45 @@ def newest(
 
 
 def in_need(
-    connection: sa.Connection, source: str | None = None, *, limit: int = 50, fates: Sequence[str] = ()
+    connection: sa.Connection,
+    source: str | None = None,
+    *,
+    limit: int = 100,
+    batches: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Sightings that wait for a person or for their time, newest first, with cause and fix."""
-    wanted = tuple(fates) or ("parked", "quarantined", "queued")
+    """Sightings that wait for a person, newest first, with cause and fix."""
     query = (
         sa.select(
             *(sighting.c.seq, sighting.c.source, sighting.c.batch, sighting.c.place, sighting.c.fate),
-            *(sighting.c.reason, sighting.c.payload, sighting.c.received_at, sighting.c.not_before),
+            *(sighting.c.reason, sighting.c.payload, sighting.c.received_at),
         )
-        .where(sighting.c.fate.in_(wanted))
+        .where(sighting.c.fate.in_(("parked", "quarantined")))
         .order_by(sighting.c.seq.desc())
         .limit(limit)
     )
     if source is not None:
         query = query.where(sighting.c.source == source)
+    if batches is not None:
+        query = query.where(sighting.c.batch.in_(batches))
     return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def first_queued(connection: sa.Connection, source: str) -> dict[str, Any] | None:
+    """The sighting that is to be served next: its ``reason`` and ``not_before``."""
+    query = (
+        sa.select(sighting.c.reason, sighting.c.not_before)
+        .where(_unserved(source))
+        .order_by(sighting.c.not_before, sighting.c.seq)
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else dict(row._mapping)
+
+
+def latest_queued(connection: sa.Connection, source: str) -> float:
+    """When the last of the queue is to be served, epoch seconds; 0 when it may be at once."""
+    query = sa.select(sa.func.max(sighting.c.not_before)).where(_unserved(source))
+    return float(connection.execute(query).scalar_one_or_none() or 0)
 
 
 def _unserved(source: str) -> sa.ColumnElement[bool]:
