@@ -279,17 +279,17 @@ class Front:
     def _proven(self, exchange: Exchange) -> Session:
         """Who the credentials of a request prove, if the API takes credentials of that kind."""
         instance, policy, presented = self._instance, exchange.policy, exchange.presented
-        if policy is None:
-            return instance.identity.authenticate(presented)
-        refusal = instance.policies.refusal(policy, presented.scheme)
-        if presented.scheme == "basic" and not policy.takes("basic"):
-            raise refusal  # unlooked at: a right or wrong password makes no difference
+        if policy is not None and presented.scheme == "basic" and not policy.takes("basic"):
+            # Unlooked at: a right or wrong password makes no difference.
+            raise instance.policies.refusal(policy, presented.scheme)
         try:
             session = instance.identity.authenticate(presented)
         except PlatformError as refused:
-            raise refusal from refused
-        if not policy.takes(session.scheme, session.client):
-            raise refusal
+            if policy is None:
+                raise
+            raise instance.policies.refusal(policy, presented.scheme) from refused
+        if not instance.policies.admit(policy, session):
+            raise instance.policies.refusal(policy, presented.scheme)
         return session
 
     def _recognise(self, exchange: Exchange) -> None:

@@ -54,6 +54,16 @@ class Keys:
             self.scene.add("sys_auth_profile_mapping", api_access_policy=policy, inbound_auth_profile=profile)
         return policy
 
+    def token(self, **values: str) -> tuple[str, dict[str, str]]:
+        """A registered client, and the header with a token it was issued."""
+        secret = self.scene.instance.seal.seal("s")
+        row = {"name": "App", "client_id": "app", "client_secret": secret, "active": "true", **values}
+        client = self.scene.add("oauth_entity", **row)
+        self.scene.user("ada")
+        form = {"grant_type": "password", "client_id": "app", "client_secret": "s"}
+        issued = self.door.token(**form, username="ada", password="sesame").body["access_token"]
+        return client, {"authorization": f"Bearer {issued}"}
+
     def ask(self, token: str = "", path: str = "table/incident", method: str = "GET", **headers: str) -> Any:
         known = {"x_sn_apikey": token} if token else {}
         return self.door.ask(method, f"/api/now/{path}", **known, **headers)
@@ -187,20 +197,25 @@ def test_only_mapped_ways_work_once_one_is_mapped(api, basic):
 
 @pytest.mark.claim("policy-allow-list")
 def test_a_token_needs_an_oauth_profile_and_its_registry_entry(api):
-    seal = api.scene.instance.seal
-    client = api.scene.add(
-        "oauth_entity", name="App", client_id="app", client_secret=seal.seal("s"), active="true"
-    )
-    api.scene.user("ada")
-    form = {"grant_type": "password", "client_id": "app", "client_secret": "s"}
-    token = api.door.token(**form, username="ada", password="sesame").body["access_token"]
-    bearer = {"authorization": f"Bearer {token}"}
+    client, bearer = api.token()
     policy = api.policy(BASIC_PROFILE)
     assert api.ask(**bearer).status == 401
     other = api.scene.add(
         "std_http_auth", name="O", type="oauth", oauth_entity=sys_id_for("x"), active="true"
     )
     api.scene.add("sys_auth_profile_mapping", api_access_policy=policy, inbound_auth_profile=other)
+    assert api.ask(**bearer).status == 401
+    own = api.scene.add("std_http_auth", name="M", type="oauth", oauth_entity=client, active="true")
+    api.scene.add("sys_auth_profile_mapping", api_access_policy=policy, inbound_auth_profile=own)
+    assert api.ask(**bearer).status == 200
+
+
+@pytest.mark.claim("policy-token-restriction")
+def test_a_restricted_token_is_good_where_a_policy_maps_its_client(api, basic):
+    client, bearer = api.token(enforce_token_restrictions="true")
+    assert api.ask(**bearer).status == 401
+    assert api.ask(**basic("ada")).status == 200
+    policy = api.policy()
     assert api.ask(**bearer).status == 401
     own = api.scene.add("std_http_auth", name="M", type="oauth", oauth_entity=client, active="true")
     api.scene.add("sys_auth_profile_mapping", api_access_policy=policy, inbound_auth_profile=own)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wavetank.behaviour.change import Change
     from wavetank.database.store import Row
     from wavetank.instance import Instance
+    from wavetank.security.who import Session
 
 TABLE_API = "4be1d2c7a35b40c39f1e6d80b7a4c512"
 AGGREGATE_API = "91c05a7e6d2f4b8893e47ab5d1f6c034"
@@ -31,6 +32,7 @@ SOURCES = (
     "sys_token_auth_parameter",
     "sys_plugins",
     "sys_properties",
+    "oauth_entity",
 )
 FIRST_ONLY = "glide.security.response.authenticate.header.auth_profile.first_scheme_only"
 BASIC, BEARER = 'BASIC realm="Service-now"', 'BEARER realm="Service-now"'
@@ -144,24 +146,33 @@ class Policies:
         self._instance = instance
         self._revision = -1
         self._active: tuple[Policy, ...] = ()
+        self._restricted: frozenset[str] = frozenset()
 
     def of(self, method: str, path: str, table: str) -> Policy | None:
         """The one policy that decides about a request; None when no active one covers it."""
-        revision = self._instance.database.revision(*SOURCES)
-        if revision != self._revision:
-            self._revision = revision
-            self._active = self._read()
+        self._refresh()
         if not self._active:
             return None
         target = Target.of(method, path, table)
         return next((policy for policy in self._active if policy.covers(target)), None)
 
-    def refusal(self, policy: Policy, scheme: str) -> PlatformError:
+    def admit(self, policy: Policy | None, session: "Session") -> bool:
+        """Whether the way a session was proven is taken where this policy decides.
+
+        A client whose token restriction is enforced reaches only what a policy with an OAuth profile of its
+        own covers (ServiceNow docs: Create an endpoint for external clients).
+        """
+        self._refresh()
+        if session.client in self._restricted and (policy is None or not policy.mapped):
+            return False
+        return policy is None or policy.takes(session.scheme, session.client)
+
+    def refusal(self, policy: Policy | None, scheme: str) -> PlatformError:
         """The 401 of a request under a policy."""
         refusal = self._instance.identity.refusal()
         said = str(self._instance.settings.get("api_key_refusal"))
         message = said if said and scheme == "api_key" else refusal.message
-        if not policy.mapped:
+        if policy is None or not policy.mapped:
             return replace(refusal, message=message)
         first, *others = policy.challenges() or [""]
         return replace(
@@ -170,6 +181,14 @@ class Policies:
             headers={"WWW-Authenticate": first} if first else {},
             repeated=tuple(("WWW-Authenticate", each) for each in others),
         )
+
+    def _refresh(self) -> None:
+        revision = self._instance.database.revision(*SOURCES)
+        if revision != self._revision:
+            self._revision = revision
+            self._active = self._read()
+            entities = self._instance.database.find("oauth_entity", enforce_token_restrictions="true")  # noqa: S106
+            self._restricted = frozenset(row["sys_id"] for row in entities)
 
     def _read(self) -> tuple[Policy, ...]:
         instance = self._instance

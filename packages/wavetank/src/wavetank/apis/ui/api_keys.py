@@ -56,7 +56,7 @@ async def _form(request: Request) -> Response:
         tag(
             "label",
             "Token ",
-            field("text", f"{TABLE}.token", token, id=f"{TABLE}.token", readonly="readonly"),
+            field("text", f"{TABLE}.token", token, id=f"{TABLE}.token", size="80", readonly="readonly"),
         ),
         "" if reveals else tag("p", show),
         held=held,
