@@ -33,6 +33,7 @@ ACCOUNT = "desk-sync"
 USER_NAME = "svc.linkspan"
 SCANNER, SCANNER_NAME = "scanner", "svc.scanner"
 GOVERNED, GOVERNED_NAME = "reporter", "svc.reporter"
+SECOPS, SECOPS_NAME = "secops", "svc.rad"
 PACKS = "demo,scan_engine,incident_io"
 START_SECONDS = 60.0
 COMMAND_SECONDS = 120.0
@@ -50,7 +51,10 @@ accounts:
     instances: [{names}], scheme: basic}}
   {governed}: {{recipe: governed-account, profile: settled, user_name: {governed_name}, owner: abel.tuter,
     instances: [{names}], scheme: oauth_password}}
+  {secops}: {{recipe: rad-security, profile: least, user_name: {secops_name}, owner: admin,
+    instances: [{names}], scheme: api_key}}
 scan: {{account: {scanner}}}
+findings: {{rad: {{instance: {synced}, account: {secops}}}}}
 sync:
   desk: {{peer: desk, instance: {synced}, account: {account}, poll_seconds: {poll}, push: false}}
 hub: {{listen: "127.0.0.1:{port}", tokens: ["env:LINKSPAN_TOKEN"]}}
@@ -150,13 +154,26 @@ class Stage:
 
     # --- all of it
 
-    def linkspan(self, *arguments: str) -> dict[str, Any]:
-        """Run one linkspan command with ``--json``; its object. Raises BadReply."""
-        command = [*_linkspan(), *arguments, "--config", str(self.config), "--json"]
+    def linkspan(self, *arguments: str, given: str | None = None) -> dict[str, Any]:
+        """Run one linkspan command with ``--json``; its object. Raises BadReply.
+
+        ``given`` is what the command reads on its standard input.
+        """
+        return self._run(*arguments, "--config", str(self.config), given=given)
+
+    def keep_secret(self, name: str, secret: str) -> None:
+        """Put a secret into the store, as a person does. Raises BadReply when it is not taken."""
+        reply = self._run("secrets", "set", name, given=secret)
+        if reply["exit"]:
+            raise BadReply(f"the secret {name} was not kept: {reply['problems']}", where=str(self.home))
+
+    def _run(self, *arguments: str, given: str | None = None) -> dict[str, Any]:
+        command = [*_linkspan(), *arguments, "--json"]
         done = subprocess.run(  # noqa: S603 - our own program, no shell
             command,
             env=self._environment,
             cwd=self.home,
+            input=given,
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,
@@ -210,6 +227,8 @@ class Stage:
             scanner_name=SCANNER_NAME,
             governed=GOVERNED,
             governed_name=GOVERNED_NAME,
+            secops=SECOPS,
+            secops_name=SECOPS_NAME,
             names=", ".join(NAMES),
             synced=SYNCED,
             poll=self._poll_seconds,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from linkspan.core.errors import LinkspanError
-from linkspan.demo.guides import incident_io, scan_engine, service_accounts
+from linkspan.demo.guides import incident_io, rad_security, scan_engine, service_accounts
 from linkspan.demo.guides.checked import Checked
 from linkspan.demo.stage import Stage
 
@@ -19,6 +19,7 @@ GUIDES: Mapping[str, Callable[[Stage], list[Checked]]] = {
     "scan_engine": scan_engine.play,
     "service_accounts": service_accounts.play,
     "incident_io": incident_io.play,
+    "rad_security": rad_security.play,
 }
 
 
