@@ -29,7 +29,7 @@ SURE = 100
 GROW_AFTER = 3
 EARLIEST = "1970-01-01 00:00:00"
 # Errors that fewer rows may cure.
-_TOO_MUCH = frozenset(
+TOO_MUCH = frozenset(
     {"transaction_cancelled", "cut_reply", "too_large", "bad_reply", "html", "timeout", "server_error"}
 )
 _HEX = frozenset("0123456789abcdef")
@@ -229,7 +229,7 @@ def server_time(connection: Connection, table: str) -> str:
 
 
 def require_utc_literals(connection: Connection, table: str) -> None:
-    """Raise Rejected-like BadReply when the instance reads times in queries in another zone than UTC.
+    """Raise BadReply (code time_zone) when the instance reads times in queries in another zone than UTC.
 
     Sources disagree whether a time in an encoded query follows the user's zone, so it is tried: a row
     has to be found by its own stamp.
@@ -264,7 +264,7 @@ def _read(
         try:
             page = connection.table.page(table, query=text, fields=fields, limit=size.now, counted=counted)
         except LinkspanError as error:
-            if error.code not in _TOO_MUCH:
+            if error.code not in TOO_MUCH:
                 raise
             if not size.failed():
                 return Page(rows=[], total=None), _isolated(connection, table, span, text, error)

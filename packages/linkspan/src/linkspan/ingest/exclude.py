@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from linkspan.core.errors import ConfigError
@@ -37,7 +37,7 @@ class Exclusion:
         """The rows with ``wanted`` fields only, hashed where that is asked for. Empty stays empty."""
         return [
             {
-                name: self.digest(value) if value and name in self.hash else value
+                name: self.digest(_plain(value)) if value and name in self.hash else _plain(value)
                 for name, value in row.items()
                 if name in wanted and name not in self.exclude
             }
@@ -47,6 +47,15 @@ class Exclusion:
     def digest(self, value: str) -> str:
         """HMAC-SHA-256 of a value under the home's key, in hexadecimal."""
         return hmac.digest(self.key, value.encode(), "sha256").hex()
+
+
+def _plain(value: object) -> str:
+    """A reference may come as an object, although it was asked for without its link."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return str(value.get("value") or "")
+    return "" if value is None else str(value)
 
 
 def exclusion(exclude: Sequence[str], hashed: Sequence[str], store: SecretStore) -> Exclusion:

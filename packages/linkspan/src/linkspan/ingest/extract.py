@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from linkspan.connection import Connection
 from linkspan.core import query
-from linkspan.core.errors import ConfigError, NotFound
+from linkspan.core.errors import ConfigError, LinkspanError, NotFound
 from linkspan.feed import bounded
 from linkspan.feed.sweep import back
 from linkspan.ingest import deletes
@@ -91,6 +91,7 @@ def extract(
         )
     if restart:
         state = State(number=state.number, page_size=state.page_size)
+    bounded.require_utc_literals(connection, shape.table)
     state = replace(state, fingerprint=shape.fingerprint)
     if full:
         state = replace(state, sweep=None, cursor="")
@@ -108,14 +109,27 @@ def extract(
 def records(
     connection: Connection, shape: Shape, exclusion: Exclusion, state: State, sys_ids: Sequence[str]
 ) -> Iterator[Batch]:
-    """These records as they are now, those that are visible. The state does not move."""
-    for start in range(0, len(sys_ids), IDS_PER_REQUEST):
-        part = sys_ids[start : start + IDS_PER_REQUEST]
+    """These records as they are now, those that are visible. The state does not move.
+
+    A record that the instance cannot return is set aside, as in a sweep.
+    """
+    todo = [sys_ids[start : start + IDS_PER_REQUEST] for start in range(0, len(sys_ids), IDS_PER_REQUEST)]
+    while todo:
+        part = todo.pop()
         condition = query.restrict(shape.query, query.one_of("sys_id", part))
-        rows = connection.table.page(
-            shape.table, query=condition, fields=shape.fields, limit=len(part), counted=False
-        ).rows
-        yield _batch(shape, exclusion, state, [row for row in rows if row], [])
+        try:
+            page = connection.table.page(
+                shape.table, query=condition, fields=shape.fields, limit=len(part), counted=False
+            )
+        except LinkspanError as error:
+            if error.code not in bounded.TOO_MUCH:
+                raise
+            if len(part) > 1:
+                todo += [part[: len(part) // 2], part[len(part) // 2 :]]
+                continue
+            yield _batch(shape, exclusion, state, [], [Quarantined(sys_id=part[0], reason=error.code)])
+        else:
+            yield _batch(shape, exclusion, state, [row for row in page.rows if row], [])
 
 
 def _wanted(table: str, dictionary: dict[str, Field] | None) -> dict[str, str]:

@@ -171,6 +171,11 @@ def _merge(
             VALUES ({", ".join("s." + quoted(name) for name in names)}, s._unparsed, ?)""",  # noqa: S608
         [_now(), _now()],
     ).fetchone()
+    connection.execute(
+        f'DELETE FROM "{BOOKS}".quarantine WHERE instance = ? AND stream = ? '  # noqa: S608
+        "AND sys_id IN (SELECT sys_id FROM staged)",
+        [batch.shape.instance, batch.shape.table],
+    )
     connection.execute("DROP TABLE staged")
     return int(found[0]) if found else 0
 
@@ -229,15 +234,13 @@ def _unparsed(kinds: Mapping[str, str]) -> str:
 def _mark(connection: duckdb.DuckDBPyConnection, shape: Shape, gone: Sequence[Gone]) -> int:
     if not gone or not _types(connection, shape):
         return 0
-    done = 0
-    for one in gone:
-        found = connection.execute(
-            f"UPDATE {_table(shape)} SET _deleted_at = ?, _ingested_at = ? "  # noqa: S608
-            "WHERE sys_id = ? AND _deleted_at IS NULL",
-            [one.at, _now(), one.sys_id],
-        ).fetchone()
-        done += int(found[0]) if found else 0
-    return done
+    found = connection.execute(
+        f"UPDATE {_table(shape)} AS t SET _deleted_at = CAST(g.at AS TIMESTAMP), _ingested_at = ? "  # noqa: S608
+        "FROM (SELECT unnest(?) AS sys_id, unnest(?) AS at) AS g "
+        "WHERE t.sys_id = g.sys_id AND t._deleted_at IS NULL",
+        [_now(), [one.sys_id for one in gone], [one.at for one in gone]],
+    ).fetchone()
+    return int(found[0]) if found else 0
 
 
 def _set_aside(
@@ -276,9 +279,9 @@ def _note_treatment(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None
         return
     connection.execute(f'DELETE FROM "{BOOKS}".field WHERE instance = ? AND stream = ?', where)  # noqa: S608
     kinds = {column.name: column.kind for column in shape.columns}
-    connection.executemany(
-        f'INSERT INTO "{BOOKS}".field VALUES (?, ?, ?, ?, ?)',  # noqa: S608
-        [[*where, name, kinds[name], treatment] for name, treatment in now.items()],
+    connection.execute(
+        f'INSERT INTO "{BOOKS}".field SELECT ?, ?, unnest(?), unnest(?), unnest(?)',
+        [*where, list(now), [kinds[name] for name in now], list(now.values())],
     )
 
 

@@ -12,8 +12,11 @@ from linkspan.connection import Connection
 from linkspan.core import query
 from linkspan.core.errors import NotAuthorized, NotFound, Rejected
 
+_TABLES = "sys_db_object"
+_TABLE = ("sys_id", "name", "super_class")
 _ENTRY = ("sys_id", "sys_updated_on", "name", "element", "internal_type", "reference")
 DEEPEST = 12
+IDS_PER_REQUEST = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,21 +38,13 @@ class Hierarchy:
 
 def hierarchy(connection: Connection, table: str) -> Hierarchy | None:
     """Where the table stands; None when the account may not see ``sys_db_object``."""
-    fields = ("sys_id", "sys_updated_on", "name", "super_class")
     try:
-        rows = [row for page in connection.table.keyset("sys_db_object", fields=fields) for row in page]
+        own = connection.table.first(_TABLES, query.term("name", "=", table), _TABLE)
+        if own is None or "name" not in own:
+            return None
+        return Hierarchy(above=tuple(_above(connection, own)), below=tuple(sorted(_below(connection, own))))
     except (NotAuthorized, NotFound, Rejected):
         return None
-    names = {row["sys_id"]: row.get("name", "") for row in rows}
-    supers = {row.get("name", ""): names.get(row.get("super_class", ""), "") for row in rows}
-    if table not in supers:
-        return None
-    return Hierarchy(
-        above=tuple(_above(table, supers)),
-        below=tuple(
-            sorted(name for name in supers if name and name != table and table in _above(name, supers))
-        ),
-    )
 
 
 def fields_of(connection: Connection, tables: tuple[str, ...]) -> dict[str, Field] | None:
@@ -72,10 +67,34 @@ def fields_of(connection: Connection, tables: tuple[str, ...]) -> dict[str, Fiel
     return found or None
 
 
-def _above(table: str, supers: dict[str, str]) -> Iterator[str]:
+def _above(connection: Connection, own: dict[str, str]) -> Iterator[str]:
     """The table and what it extends, nearest first."""
+    here: dict[str, str] | None = own
     for _ in range(DEEPEST):
-        if not table:
+        if here is None:
             return
-        yield table
-        table = supers.get(table, "")
+        yield here["name"]
+        above = here.get("super_class")
+        here = connection.table.get(_TABLES, above, _TABLE) if above else None
+
+
+def _below(connection: Connection, own: dict[str, str]) -> Iterator[str]:
+    """Every table that extends it, directly or not."""
+    level = [own["sys_id"]]
+    for _ in range(DEEPEST):
+        rows = [row for part in _parts(level) for row in _extending(connection, part)]
+        if not rows:
+            return
+        yield from (row["name"] for row in rows)
+        level = [row["sys_id"] for row in rows]
+
+
+def _extending(connection: Connection, sys_ids: list[str]) -> Iterator[dict[str, str]]:
+    terms = query.one_of("super_class", sys_ids)
+    for page in connection.table.keyset(_TABLES, query=terms, fields=(*_TABLE, "sys_updated_on")):
+        yield from page
+
+
+def _parts(sys_ids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(sys_ids), IDS_PER_REQUEST):
+        yield sys_ids[start : start + IDS_PER_REQUEST]
