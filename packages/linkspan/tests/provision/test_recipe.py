@@ -81,9 +81,28 @@ def test_a_profile_knows_what_the_others_give():
         "groups: [{name: A, because: x, grants: [{role: itil}]}]",
         "says: nothing is granted",
         "grant: []",
+        "grants: [{role: itil, because: x, schemes: [telepathy]}]",
+        "grants: [], acls: [{role: itil, table: task, operation: browse, because: x}]",
+        "grants: [], acls: [{role: itil, table: task, operation: read}]",
+        "grants: [], scopes: [{name: useraccount}]",
     ],
 )
 def test_a_slip_in_a_profile_is_found(tmp_path, profile):
     (tmp_path / "bad.yaml").write_text(f"recipe: x\nprofiles: {{least: {{{profile}}}}}\n")
     with pytest.raises(ConfigError, match="not complete"):
         recipe.load("bad.yaml", beside=tmp_path)
+
+
+def test_a_grant_may_be_for_some_schemes_only():
+    documented = recipe.load("harness-sei").profile("documented")
+    with_oauth = {grant.role for grant in documented.for_scheme("oauth_code").grants}
+    without = {grant.role for grant in documented.for_scheme("basic").grants}
+    assert with_oauth - without == {"oauth_admin"}
+
+
+def test_access_controls_are_read_with_their_role():
+    least = recipe.load("incident-io").profile("least")
+    assert [acl.operation for acl in least.acls] == ["create", "read", "write"]
+    assert {acl.name for acl in least.acls} == {"task"}
+    assert all(least.makes(acl.role) for acl in least.acls)
+    assert not any(grant.role == "admin" for grant in least.grants)

@@ -90,6 +90,14 @@ class Person:
             raise Rejected("the form does not reveal the token", where=self.url)
         return token
 
+    def consent(self, url: str, *, allow: bool = True) -> int:
+        """Answer the consent page at ``url``; the status of the page that the browser ends on."""
+        page = self._get(url)
+        try:
+            return self._press(page, "Allow" if allow else "Deny").status_code
+        except Rejected:
+            return 400  # the way back was not taken
+
     def rows(self, table: str, query: str = "", fields: str = "") -> list[dict[str, Any]]:
         """Records as this session sees them over REST."""
         token = self._token()
@@ -128,7 +136,7 @@ class Person:
         return rest.partition('"')[0]
 
     def _get(self, path: str, **params: str) -> httpx2.Response:
-        return self._checked(self._http.get(path, params=params))
+        return self._checked(self._http.get(path, params=params or None))
 
     def _press(self, page: httpx2.Response, label: str) -> httpx2.Response:
         """Press the button of this label, whichever form has it."""

@@ -171,7 +171,7 @@ def intent_on(wiring: Wiring, account: AccountConfig, instance: str) -> Intent:
 def intent(wiring: Wiring, account: AccountConfig) -> Intent:
     """An account of the configuration with the profile of its recipe. Raises ConfigError."""
     found = _recipe(wiring, account)
-    profile = found.profile(account.profile, where=account.where)
+    profile = found.profile(account.profile, where=account.where).for_scheme(account.scheme)
     if account.scheme == "oauth_code":
         profile = replace(profile, user=_consenting(profile.user))
     return Intent(

@@ -61,7 +61,8 @@ class Context:
     or None when there is none or it is refused (``learned.admin_problem``). ``password`` and
     ``client_id`` are what the account signs in with, None when not part of the scheme or not stored.
     ``uses`` are the tables whose records its recipe works on; ``machine`` and ``services_only`` are the
-    user flags it asks for, ``changes`` whether it changes what it created. ``api_keys`` are the names of its
+    user flags it asks for, ``changes`` whether it changes what it created,
+    ``reads_only`` whether it creates nothing either. ``api_keys`` are the names of its
     keys here, oldest first. ``far_sides`` ask the other products of the account's syncs, by sync; each raises
     the errors of ``core.errors``.
     """
@@ -78,6 +79,7 @@ class Context:
     machine: bool = True
     services_only: bool = True
     changes: bool = True
+    reads_only: bool = False
     acls: tuple[RequiredAcl, ...] = ()
     api_keys: tuple[str, ...] = ()
     password: Callable[[], str | None] = lambda: None

@@ -77,6 +77,7 @@ def _guesses(context: Context) -> list[Cause]:
             "oauth_user_missing",
             "wrong_client",
         ),
+        "oauth_code": ("authorization_ended", "inactive", "locked_out", "wrong_client_secret"),
         "oauth_password": (
             "wrong_password",
             "wrong_client_secret",
@@ -105,6 +106,11 @@ class _Privileged:
         client = self._client_causes()
         if client:
             return client
+        if scheme == "oauth_code":
+            return self._user_causes(basic=False) or [
+                self._cause("authorization_ended", "likely"),
+                self._cause("wrong_client_secret", "possible"),
+            ]
         if scheme == "oauth_client":
             return self._user_causes(basic=False) or [self._cause("wrong_client_secret", "likely")]
         return self._user_causes(basic=False) or [

@@ -15,8 +15,10 @@ A recipe is a YAML file::
         user: {identity_type: human | machine, web_service_access_only: true | false, because}
         groups: [{name, because, grants: [{role, because}]}]
         grants: [{role, because, on: user, made: true}]  # without `on`, through a group of the account's
-                                                      # own; `made`: a role that linkspan makes
+                                                      # own; `made`: a role that linkspan makes;
+                                                      # `schemes: […]`: only where it signs in with one
         changes: false                                # it creates records and leaves them as they are
+        reads_only: true                              # it creates none either
         acls: [{role, table, operation, because}]     # plus `field` and `condition` where they are needed
         scopes: [{name, because}]                     # auth scopes of the OAuth application, if there is one
 """
@@ -29,11 +31,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from linkspan.config.values import SCHEMES
 from linkspan.core.errors import ConfigError
 
 IDENTITY_TYPES = ("human", "machine")
 _TOP = {"recipe", "says", "application", "registers", "instead", "uses", "profiles"}
-_PROFILE = {"says", "user", "groups", "grants", "acls", "scopes", "changes"}
+_PROFILE = {"says", "user", "groups", "grants", "acls", "scopes", "changes", "reads_only"}
 OPERATIONS = ("create", "read", "write", "delete")
 
 
@@ -42,7 +45,8 @@ class Grant:
     """One role and why the account needs it.
 
     ``group`` names the group that carries it, empty for the account's own; ``direct`` means that it is
-    granted to the user itself; ``made`` that the role is ours to make.
+    granted to the user itself; ``made`` that the role is ours to make. ``schemes`` are those with which it is
+    needed, empty for all.
     """
 
     role: str
@@ -50,6 +54,7 @@ class Grant:
     group: str = ""
     direct: bool = False
     made: bool = False
+    schemes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +128,8 @@ class Instead:
 class Profile:
     """One way to satisfy a recipe. ``grants`` are all of them, however they are carried.
 
-    ``changes`` is whether the account changes records after it created them.
+    ``changes`` is whether the account changes records after it created them, ``reads_only`` that it creates
+    none.
     ``left_groups`` and ``left_roles`` are what other profiles of the recipe give and this one takes back.
     """
 
@@ -134,9 +140,15 @@ class Profile:
     groups: tuple[NamedGroup, ...] = ()
     acls: tuple[Acl, ...] = ()
     changes: bool = True
+    reads_only: bool = False
     scopes: tuple[Scope, ...] = ()
     left_groups: tuple[str, ...] = ()
     left_roles: tuple[str, ...] = ()
+
+    def for_scheme(self, scheme: str) -> Profile:
+        """With the grants that an account of this scheme needs."""
+        needed = tuple(one for one in self.grants if not one.schemes or scheme in one.schemes)
+        return self if needed == self.grants else replace(self, grants=needed)
 
     @property
     def own_grants(self) -> tuple[Grant, ...]:
@@ -265,6 +277,7 @@ def _profile(name: str, body: Any) -> Profile:
         groups=tuple(NamedGroup(name=str(one["name"]), because=_because(one)) for one in groups),
         acls=tuple(_acl(one) for one in body.get("acls", ())),
         changes=_yes_or_no(body, "changes", default=True),
+        reads_only=_yes_or_no(body, "reads_only", default=False),
         scopes=tuple(Scope(**_words(one, "name", "because")) for one in body.get("scopes", ())),
     )
 
@@ -275,11 +288,21 @@ def _group_grants(group: Any) -> list[Grant]:
 
 
 def _grant(written: Any) -> Grant:
-    _only(written, {"role", "because", "on", "made"})
+    _only(written, {"role", "because", "on", "made", "schemes"})
     if written.get("on", "user") != "user":
         raise ValueError(f"on: {written['on']}; only `on: user` is known")
     made = _yes_or_no(written, "made", default=False)
-    return Grant(role=str(written["role"]), because=_because(written), direct="on" in written, made=made)
+    schemes = tuple(str(one) for one in written.get("schemes", ()))
+    strange = [one for one in schemes if one not in SCHEMES]
+    if strange:
+        raise ValueError(f"schemes: {strange[0]}; use some of {', '.join(SCHEMES)}")
+    return Grant(
+        role=str(written["role"]),
+        because=_because(written),
+        direct="on" in written,
+        made=made,
+        schemes=schemes,
+    )
 
 
 def _acl(written: Any) -> Acl:

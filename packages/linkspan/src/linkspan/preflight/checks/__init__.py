@@ -12,6 +12,7 @@ from linkspan.preflight.checks import (
     login,
     reachable,
     roles,
+    tables_read,
     tls,
     url_form,
 )
@@ -27,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     roles.CHECK,
     access_controls.CHECK,
     incident_read.CHECK,
+    tables_read.CHECK,
     incident_write.CHECK,
     far_side.CHECK,
 )

@@ -28,6 +28,8 @@ def run(context: Context) -> Answer:
     """Create, read back, change, read back, remove. What cannot be removed is resolved, and said."""
     if _TABLE not in context.uses:
         return Answer(outcome="skip", evidence={"reason": "its recipe uses no incidents"})
+    if context.reads_only:
+        return Answer(outcome="skip", evidence={"reason": "its recipe only reads"})
     line = context.writing()
     mark = f"linkspan-preflight-{uuid.uuid4().hex}"
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from linkspan.core.check import Answer, Check
+from linkspan.core.check import Answer, Cause, Check
 from linkspan.core.errors import NotAuthenticated, NotAuthorized, NotFound, SecretUnavailable
 from linkspan.preflight import diagnosis
 from linkspan.preflight.context import Context
@@ -13,7 +13,7 @@ def run(context: Context) -> Answer:
     try:
         line = context.line()
     except SecretUnavailable as error:
-        return Answer(outcome="fail", causes=(context.cause("secret_missing", detail=error.cause),))
+        return Answer(outcome="fail", causes=(_missing(context, error),))
     try:
         context.learned.me = line.whoami()
     except NotAuthenticated as error:
@@ -26,6 +26,13 @@ def run(context: Context) -> Answer:
         # Accepted: what follows is a matter of access, and the checks after this one tell which.
         return Answer(outcome="pass", evidence={"scheme": context.account.scheme, "code": error.code})
     return Answer(outcome="pass", evidence={"scheme": context.account.scheme, "status": "Connected"})
+
+
+def _missing(context: Context, error: SecretUnavailable) -> Cause:
+    """A stored secret is missing; with oauth_code it is a person's word that is."""
+    if context.account.scheme == "oauth_code":
+        return context.cause("authorization_missing", detail=error.cause)
+    return context.cause("secret_missing", detail=error.cause)
 
 
 CHECK = Check(name="login", title="The credential is accepted", run=run, needs=("answers",))
