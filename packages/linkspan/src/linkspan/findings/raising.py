@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import structlog
-
 from linkspan.connection import Connection
 from linkspan.core import clock, query
 from linkspan.core.errors import (
@@ -45,8 +43,6 @@ _NOT_COMPARED = frozenset({"work_notes", "close_notes", "description"})
 
 # These say the same for every sighting that waits.
 _STOPS = (Unreachable, RateLimited, NotAuthenticated, SecretUnavailable)
-
-log = structlog.get_logger("linkspan.findings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,7 +332,6 @@ class Raiser:
                 fix="change it by hand, or let the account write these fields",
                 where=self._binding.instance,
             )
-        log.info("updated", source=self._binding.source, number=known.number, why=why)
         kept = {**known.written, **{name: answer.get(name, "") for name in ("impact", "urgency")}}
         return Outcome(fate="updated", record={"written": kept, "noted_at": clock.now()})
 

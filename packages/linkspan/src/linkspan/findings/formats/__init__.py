@@ -69,7 +69,8 @@ def _entry(place: str, raw: bytes) -> Entry:
 
 
 def _problem(place: str, problem: Any, raw: bytes) -> Entry:
-    return Entry(place=place, problem=dict(problem), text=cut(raw.decode(errors="replace"), KEPT_TEXT))
+    text = raw.decode(errors="replace").replace("\0", "")
+    return Entry(place=place, problem=dict(problem), text=cut(text, KEPT_TEXT))
 
 
 def _checked(data: bytes) -> bytes:
