@@ -230,7 +230,9 @@ def test_an_api_that_rest_does_not_set_is_left_to_a_person(house, tank):
     waiting = [("manual", "access_policy"), ("manual", "credential")]
     assert steps(house.command("plan"), tank) == waiting
 
-    change(tank, "sys_api_access_policy", POLICY, api=choice["value"], api_path="now/table")  # the person's choice
+    change(
+        tank, "sys_api_access_policy", POLICY, api=choice["value"], api_path="now/table"
+    )  # the person's choice
     assert ("update", "policy_activation") in steps(house.command("plan"), tank)
     working(house, tank)
     assert house.command("plan")["exit"] == 0
@@ -286,3 +288,27 @@ def test_the_guide_as_it_is_written_lacks_a_role(house, tank):
         ("role", "u_ticket_user")
     ]
     assert rows(tank, "sys_user_role", "name=u_ticket_user") == []
+
+
+@pytest.mark.parametrize("do", ["drop_after_commit", pytest.param("drop_before", marks=pytest.mark.slow)])
+def test_it_goes_on_after_any_lost_answer(house, tank, tmp_path, monkeypatch, do):
+    """Creates and updates of an apply are lost once each, and nobody is shut out meanwhile."""
+    for number in range(0, 30, 4):
+        tank.reset()
+        monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / f"home{number}"))
+        for method in ("POST", "PATCH"):
+            match = {"method": method, "path": "/api/now/*"}
+            tank.control("faults", [{"match": match, "do": do, "after": number, "times": 1}])
+        house.command("apply", "--yes")
+        hits = sum(one["hits"] for one in tank.control("faults")["result"])
+        tank.control("faults", method="DELETE")
+        assert ask_as_admin(tank) == 200, number
+        assert house.command("apply", "--yes")["exit"] == 4, number
+        assert steps(house.command("plan"), tank) == [("manual", "credential")], number
+        assert len(rows(tank, "api_key")) == 1
+        assert len(rows(tank, "sys_auth_profile_mapping")) == 3
+        assert len(rows(tank, "sys_api_access_policy", POLICY)) == 1
+        if not hits:
+            break
+    assert number >= 8
+    assert not hits

@@ -62,3 +62,21 @@ def test_a_plain_text_secret_is_the_main_part():
 def test_a_scheme_that_is_not_built_is_refused():
     with pytest.raises(ConfigError, match="jwt_bearer"):
         require_scheme("jwt_bearer", where="linkspan.yaml:9")
+
+
+def test_the_token_of_a_key_is_given_and_never_made(world):
+    credentials = Credentials(world.shelf, instance="dev", account="a", scheme="api_key")
+    credentials.prepare()
+    assert (credentials.state, credentials.is_given, credentials.fingerprint) == ("absent", True, "")
+    credentials.give("now_1")
+    assert (credentials.state, credentials.parts()) == ("pending", {"token": "now_1"})
+    credentials.confirm()
+    first = credentials.fingerprint
+    credentials.give("now_2")
+    assert credentials.proven_parts() == {"token": "now_1"}
+    assert credentials.fingerprint != first
+    assert "now_" not in credentials.fingerprint
+
+
+def test_a_token_that_looks_like_json_is_a_token(world):
+    assert read_parts("api_key", '{"token": 1}') == {"token": '{"token": 1}'}

@@ -106,3 +106,19 @@ def test_access_controls_are_read_with_their_role():
     assert {acl.name for acl in least.acls} == {"task"}
     assert all(least.makes(acl.role) for acl in least.acls)
     assert not any(grant.role == "admin" for grant in least.grants)
+
+
+def test_a_role_that_is_made_here_is_known_as_such():
+    least = recipe.load("rad-security").profile("least")
+    assert least.makes("rad_security_integration")
+    assert not least.makes("sn_incident_read")
+    assert not least.changes
+    assert recipe.load("rad-security").profile("write").changes
+
+
+@pytest.mark.parametrize("line", ["changes: sometimes", "grants: [{role: a, because: b, made: maybe}]"])
+def test_a_switch_is_true_or_false(tmp_path, line):
+    body = line if "grants" in line else f"{line}\n    grants: []"
+    (tmp_path / "mine.yaml").write_text(f"recipe: mine\nprofiles:\n  least:\n    {body}\n")
+    with pytest.raises(ConfigError, match="is true or false"):
+        recipe.load("mine.yaml", beside=tmp_path)
