@@ -65,7 +65,16 @@ def conflicts(
         with Wiring.open(config) as wiring:
             found = kept_conflicts(wiring, sync, limit=limit)
             reply.result = {"conflicts": found}
-            columns = ("number", "peer_reference", "field", "peer_value", "instance_value", "kept", "rule")
+            columns = (
+                "kind",
+                "number",
+                "peer_reference",
+                "field",
+                "peer_value",
+                "instance_value",
+                "kept",
+                "rule",
+            )
             _table(reply, found, columns, nothing="No conflicts.")
 
 
@@ -79,7 +88,8 @@ def parked(sync: Name = None, config: ConfigFile = DEFAULT_CONFIG, as_json: AsJs
             states = syncs_status(wiring, sync)["syncs"]
             found = [{"sync": name, **event} for name, state in states.items() for event in state["parked"]]
             reply.result = {"parked": found}
-            _table(reply, found, ("sync", "record", "cause", "fix"), nothing="Nothing is parked.")
+            columns = ("sync", "kind", "record", "cause", "fix", "text", "link")
+            _table(reply, found, columns, nothing="Nothing is parked.")
             if found:
                 reply.ends(1)
 
@@ -98,11 +108,15 @@ def _show(reply: Reply, found: dict[str, Any]) -> None:
         if state["state"] == "stopped":
             reply.say("  no hub polls it\n  → linkspan serve")
         if state["trouble"]:
-            reply.say(f"  trouble: {state['trouble']['cause']}\n  → {state['trouble']['fix']}")
+            trouble = state["trouble"]
+            reply.say(f"  trouble: {trouble['kind']}s: {plain(trouble['cause'])}\n  → {trouble['fix']}")
         for link in state["waiting"][:10]:
-            reply.say(f"  tried {link['attempts']} times: {link['record']}: {plain(link['cause'])}")
+            what = f"{link['kind']} {link['record']}"
+            reply.say(f"  tried {link['attempts']} times: {what}: {plain(link['cause'])}")
         for event in state["parked"][:10]:
-            reply.say(f"  parked: {event['record']}: {event['cause']}\n  → {event['fix']}")
+            reply.say(
+                f"  parked: {event['kind']} {event['record']}: {plain(event['cause'])}\n  → {event['fix']}"
+            )
     if not found["syncs"]:
         reply.say("No sync is configured.")
 
