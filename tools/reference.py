@@ -215,7 +215,7 @@ def instead(ways: Iterable[Mapping[str, str]]) -> str:
 
 
 def granted(profile: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Everything a profile gives: flags of the user, direct grants, groups with theirs."""
+    """Everything a profile gives: flags of the user, direct grants, groups with theirs, access controls."""
     if "user" in profile:
         flags = (
             f"{name} `{str(value).lower()}`" for name, value in profile["user"].items() if name != "because"
@@ -223,11 +223,15 @@ def granted(profile: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield ", ".join(flags), profile["user"]["because"]
     for grant in profile.get("grants", ()):
         where = " directly on the user" if grant.get("on") == "user" else ""
-        yield f"role `{grant['role']}`{where}", grant["because"]
+        made = ", made by linkspan" if grant.get("made") else ""
+        yield f"role `{grant['role']}`{where}{made}", grant["because"]
     for group in profile.get("groups", ()):
         yield f"group {group['name']}", group["because"]
         for grant in group.get("grants", ()):
             yield f"role `{grant['role']}` by {group['name']}", grant["because"]
+    for acl in profile.get("acls", ()):
+        name = ".".join(filter(None, (acl["table"], acl.get("field"))))
+        yield f"access control: `{acl['role']}` may {acl['operation']} `{name}`, imported", acl["because"]
 
 
 def configuration() -> str:

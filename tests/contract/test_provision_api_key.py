@@ -188,6 +188,21 @@ def test_a_key_that_is_made_anew_asks_for_its_token_again(house, tank):
     assert house.command("plan")["exit"] == 0
 
 
+def test_an_administrator_may_sign_in_with_a_key_too(house, tank, monkeypatch):
+    working(house, tank)
+    (admin,) = rows(tank, "sys_user", "user_name=admin")
+    key = {"name": "provisioner", "user": admin["sys_id"], "token": "now_provisioner", "active": "true"}
+    tank.control("records/api_key", key)
+    monkeypatch.setenv("ADMIN_KEY", "now_provisioner")
+    basic = 'admin: {scheme: basic, user: admin, secret: "env:TANK_ADMIN"}'
+    text = house.config.read_text()
+    assert basic in text
+    house.config.write_text(text.replace(basic, 'admin: {scheme: api_key, secret: "env:ADMIN_KEY"}'))
+    start = last_request(tank)
+    assert house.command("plan")["exit"] == 0
+    assert {one["scheme"] for one in requests_since(tank, start)} == {"api_key"}
+
+
 def test_drift_of_key_policy_and_mapping_is_mended(house, tank):
     working(house, tank)
     change(tank, "api_key", "name=linkspan.responder", active="false")
