@@ -20,15 +20,20 @@ from linkspan.sync.peers.incident_io.words import MICROSECONDS
 # Stamps are set before a change is committed: it may show up later than one with a newer stamp.
 OVERLAP_SECONDS = 300.0
 DEEP_EVERY_SECONDS = 300.0
+REMEMBERED = 20_000  # more than are ever in one list; what is forgotten is told again, and known by its id
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """How far was read. ``floor`` and ``newest`` are versions: what was there before we began is history."""
+    """How far was read. ``floor`` and ``newest`` are versions: what was there before we began is history.
+
+    ``offers`` counts the offers of events, so that a kept cursor tells that its events were kept too.
+    """
 
     floor: int
     newest: int
     hook: int = 0
+    offers: int = 0
 
     @classmethod
     def of(cls, cursor: str) -> Place:
@@ -99,14 +104,17 @@ class Changes:
         if deep:
             self._deep_at = time.monotonic()
         newest = max((seen.version for seen in found.values()), default=place.newest)
+        fresh = [seen for seen in self._known(found.values()) if self._told.get(seen.id, 0) < seen.version]
+        fresh.sort(key=lambda seen: (seen.version, seen.id))
         after = replace(
             place,
             newest=max(place.newest, min(newest, now)),
             hook=hints[-1].seq if hints else place.hook,
+            offers=place.offers + (1 if fresh else 0),
         )
-        fresh = [seen for seen in self._known(found.values()) if self._told.get(seen.id, 0) < seen.version]
-        fresh.sort(key=lambda seen: (seen.version, seen.id))
         self._offered = str(after), {seen.id: seen.version for seen in fresh}
+        if len(self._told) > REMEMBERED:
+            self._told = {id: told for id, told in self._told.items() if id in found}
         return Pulled(
             events=tuple(
                 PeerEvent(
