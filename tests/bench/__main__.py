@@ -1,13 +1,13 @@
-"""Run every benchmark, or those named: ``python -m tests.bench [sync] [page] [--events N] [--json]``."""
+"""Run every benchmark, or those named: ``python -m tests.bench [sync] [page] [ingest] [--events N] [--json]``."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from tests.bench import page, sync
+from tests.bench import ingest, page, sync
 
-BENCHMARKS = {"sync": sync.measure, "page": page.measure}
+BENCHMARKS = {"sync": sync.measure, "page": page.measure, "ingest": ingest.measure}
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"any of {', '.join(BENCHMARKS)}; by default all")
     parser.add_argument("--events", type=int, default=400, help="edits on each side of the sync")
-    parser.add_argument("--rows", type=int, default=10_000, help="rows of the page")
+    parser.add_argument("--rows", type=int, default=10_000, help="rows of the page, and of a batch of the ingestion")
     parser.add_argument("--json", action="store_true")
     wishes = parser.parse_args()
     unknown = set(wishes.names) - set(BENCHMARKS)

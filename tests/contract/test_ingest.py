@@ -164,12 +164,12 @@ def test_a_batch_survives_its_way_as_json_and_loading_it_twice(reader: Reader, w
 @pytest.mark.parametrize(
     "fault",
     [
-        {"do": "quota_200", "after": 2, "times": 3},
-        {"do": "html_200", "body": "<html>Log in</html>", "after": 2, "times": 2},
-        {"do": "truncate", "after": 2, "times": 2},
-        {"do": "status", "status": 503, "after": 2, "times": 1},
-        {"do": "reset", "after": 2, "times": 1},
-        {"do": "rate_limit", "seconds": 1, "after": 2, "times": 1},
+        {"do": "quota_200", "after": 3, "times": 3},
+        {"do": "html_200", "body": "<html>Log in</html>", "after": 3, "times": 2},
+        {"do": "truncate", "after": 3, "times": 2},
+        {"do": "status", "status": 503, "after": 3, "times": 1},
+        {"do": "reset", "after": 3, "times": 1},
+        {"do": "rate_limit", "seconds": 1, "after": 3, "times": 1},
     ],
     ids=lambda fault: fault["do"],
 )
@@ -190,7 +190,7 @@ def test_a_refusal_on_the_way_does_not_move_the_cursor(
 ) -> None:
     monkeypatch.setattr("linkspan.ingest.extract.BATCH_ROWS", 1000)
     plant(wavetank, "incident", spread(2500))
-    wavetank.control("faults", [{"match": {"table": "incident"}, "do": "status", "status": 403, "after": 3}])
+    wavetank.control("faults", [{"match": {"table": "incident"}, "do": "status", "status": 403, "after": 5}])
     done = reader.ingest()
     assert (done["exit"], done["problems"][0]["code"]) == (
         1,

@@ -156,7 +156,7 @@ def test_a_full_disk_is_an_error_and_what_was_there_stays(warehouse):
         print(error.code)
     """
     done = subprocess.run(
-        script(warehouse, body), capture_output=True, text=True, preexec_fn=little, timeout=60
+        script(warehouse, body), capture_output=True, text=True, preexec_fn=little, timeout=60, check=False
     )
     assert done.stdout == "warehouse_unusable\n", done.stderr
     assert warehouse.rows('SELECT count(*) AS n FROM "dev".t') == [{"n": 10}]
