@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import urllib.request
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -209,6 +211,60 @@ def test_a_stolen_code_is_worth_nothing_without_the_verifier(house, tank):
         return f"{parts.path}?{urlencode({**asked, 'code_challenge': 'A' * 43})}"
 
     assert refused(house, Browser(tank, twist=twist)) == "oauth_refused"
+
+
+def test_by_the_command_line(house, tank, monkeypatch):
+    ready(house, tank)
+    browser = Browser(tank)
+    monkeypatch.setattr("webbrowser.open", lambda url: browser.open(url) or True)
+    done = house.command("authorize", "responder", "--instance", tank.name, "--timeout", "20")
+    assert done["exit"] == 0, done["problems"]
+    assert done["result"]["user_name"] == "svc.responder"
+    assert "refresh" not in str(done)
+    late = house.command("authorize", "responder", "--instance", tank.name, "--no-browser", "--timeout", "1")
+    assert (late["exit"], late["problems"][0]["code"]) == (3, "authorization_timeout")
+    assert house.command("plan")["exit"] == 0
+
+
+def test_a_refresh_token_given_by_hand_is_proven_too(house, tank):
+    ready(house, tank)
+    run(house, Browser(tank))
+    with house.wiring() as wiring:
+        held = wiring.credentials("responder", tank.name)
+        token = held.refresh_token()
+        wiring.secrets.put(held.name, token, pending=True)
+    assert house.command("apply", "--yes")["exit"] == 0
+    assert house.command("plan")["exit"] == 0
+    with house.wiring() as wiring:
+        assert wiring.connection("responder", tank.name).whoami()["user_name"] == "svc.responder"
+
+
+def test_an_administrator_may_sign_in_so_too(house, tank, monkeypatch):
+    """With a refresh token of the administrator's own, kept in the secret store."""
+    tank.control(
+        "records/oauth_entity",
+        {"name": "ops", "type": "client", "active": "true", "client_id": "ops", "client_secret": "s1"},
+    )
+    form = {
+        "grant_type": "password",
+        "client_id": "ops",
+        "client_secret": "s1",
+        "username": "admin",
+        "password": "admin",
+    }
+    with urllib.request.urlopen(f"{tank.url}/oauth_token.do", urlencode(form).encode()) as answer:
+        token = json.load(answer)["refresh_token"]
+    monkeypatch.setenv("OPS_SECRET", "s1")
+    text = house.config.read_text()
+    house.config.write_text(
+        text.replace(
+            'admin: {scheme: basic, user: admin, secret: "env:TANK_ADMIN"}',
+            'admin: {scheme: oauth_code, client_id: ops, client_secret: "env:OPS_SECRET", secret: "store:ops"}',
+        )
+    )
+    with house.wiring() as wiring:
+        wiring.secrets.put("ops", token)
+    assert house.command("plan")["exit"] == 1
 
 
 def test_before_apply_there_is_nothing_to_allow(house, tank):

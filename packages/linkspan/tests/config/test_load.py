@@ -91,7 +91,15 @@ def test_the_example_loads_with_every_comment_taken_as_meant(write) -> None:
     assert config.syncs["desk"].filter == "category=network"
 
 
+def test_where_the_browser_comes_back_to(write) -> None:
+    assert load(write(WHOLE)).accounts["responder"].redirect_port == 8705
+    text = WHOLE.replace("scheme: oauth_client}", "scheme: oauth_code, redirect_port: 9000}")
+    assert load(write(text)).accounts["responder"].redirect_port == 9000
+
+
 WRONG = [
+    ("owner: abel.tuter", "redirect_port: 80", 7, "80 is too small", "1024"),
+    ("owner: abel.tuter", "redirect_port: 65536", 7, "65536 is no port", "65535"),
     ("version: 1\n", "", 1, "version is missing", "version: 1"),
     ("version: 1", "version: 2", 1, "version 1", "version: 1"),
     ("version: 1", "version: 1\nversion: 1", 2, "twice", "keep one"),

@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 
 from linkspan.core.errors import ConfigError, SecretUnavailable
-from linkspan.provision.credentials import Credentials, generate, read_parts, require_scheme
+from linkspan.provision.credentials import (
+    Credentials,
+    generate,
+    keep_refresh_token,
+    read_parts,
+    require_scheme,
+)
 
 
 def test_generated_secrets_differ_and_satisfy_password_rules():
@@ -80,3 +86,43 @@ def test_the_token_of_a_key_is_given_and_never_made(world):
 
 def test_a_token_that_looks_like_json_is_a_token(world):
     assert read_parts("api_key", '{"token": 1}') == {"token": '{"token": 1}'}
+
+
+def consented(world):
+    credentials = world.order(world.intent("oauth_code")).credentials
+    credentials.prepare()
+    credentials.remember_client_id("abc")
+    credentials.consent("r1")
+    return credentials
+
+
+def test_a_consent_completes_the_credential(world):
+    credentials = consented(world)
+    assert credentials.state == "confirmed"
+    assert set(credentials.proven_parts()) == {"client_id", "client_secret", "refresh_token"}
+
+
+def test_a_replaced_refresh_token_stays_proven_and_the_rest_stays_too(world):
+    credentials = consented(world)
+    secret = credentials.client_secret()
+    credentials.replace_refresh_token("r2")
+    assert (credentials.state, credentials.refresh_token()) == ("confirmed", "r2")
+    assert credentials.client_secret() == secret
+    world.shelf.put(credentials.name, '{"client_id": "abc", "client_secret": "new"}', pending=True)
+    credentials.replace_refresh_token("r3")
+    assert credentials.refresh_token() == "r3"
+    assert credentials.parts() == {"client_id": "abc", "client_secret": "new", "refresh_token": "r3"}
+
+
+def test_a_consent_to_another_application_is_over(world):
+    credentials = consented(world)
+    credentials.remember_client_id("abc")
+    assert credentials.has_consent
+    credentials.remember_client_id("other")
+    assert not credentials.has_consent
+
+
+def test_a_refresh_token_kept_alone_is_replaced_alone(world):
+    world.shelf.put("ops", "r1")
+    keep_refresh_token(world.shelf, "ops", "r2")
+    assert world.shelf.get("ops") == "r2"

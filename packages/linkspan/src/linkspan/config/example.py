@@ -24,7 +24,8 @@ accounts:
     user_name: svc.responder
     owner: abel.tuter                         # who answers for it
     instances: [dev]
-    scheme: oauth_client
+    scheme: oauth_client                      # or basic, api_key, oauth_password, oauth_code
+    # redirect_port: 8705                     # oauth_code: the browser comes back to 127.0.0.1 here
 
 sync:
   desk:                                       # incidents of the embedded desk, in step with ServiceNow

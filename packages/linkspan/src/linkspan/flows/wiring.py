@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -23,7 +23,7 @@ from linkspan.connection import ApiKey, Connection, Credential, OAuthCode, conne
 from linkspan.core.check import Check
 from linkspan.core.errors import ConfigError
 from linkspan.core.secret import Secret
-from linkspan.provision.credentials import Credentials, require_scheme
+from linkspan.provision.credentials import Credentials, keep_refresh_token, require_scheme
 from linkspan.store.secrets import SecretStore
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Wiring:
                 fix="add admin: {scheme: basic, user: …, secret: env:…}; plan and apply need it",
                 where=instance.where,
             )
-        return credential(
+        found = credential(
             admin.scheme,
             self.secret(admin.secret, where=admin.where).reveal(),
             user=admin.user,
@@ -211,3 +211,7 @@ class Wiring:
             ),
             where=admin.where,
         )
+        if isinstance(found, OAuthCode) and admin.secret.startswith("store:"):
+            name = admin.secret.removeprefix("store:")
+            return replace(found, keep=partial(keep_refresh_token, self.secrets, name))
+        return found

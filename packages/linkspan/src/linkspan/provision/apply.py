@@ -230,6 +230,9 @@ class _Work:
         credentials.remember_client_id(client_id(self._desk.line, application))
         if intent.account not in self._sent:
             set_client_secret(self._desk.line, application, credentials.client_secret())
+        if credentials.has_consent:  # given by hand, or kept by a run that was stopped before the proof
+            self.applied.logins[intent.account] = self._login(order)
+            credentials.confirm()
         return application
 
     def _given_credential(self, order: Order) -> str:

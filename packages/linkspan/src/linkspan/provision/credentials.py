@@ -154,11 +154,8 @@ class Credentials:
 
     def replace_refresh_token(self, refresh_token: str) -> None:
         """Keep the refresh token that the instance gave in the place of the last one."""
-        parts = read_parts(self.scheme, self._store.get(self.name) or "")
         pending = self._parts() if self._store.is_pending(self.name) else None
-        self._store.put(
-            self.name, json.dumps({**parts, "refresh_token": refresh_token}, sort_keys=True), pending=False
-        )
+        keep_refresh_token(self._store, self.name, refresh_token)
         if pending is not None:
             self._keep({**pending, "refresh_token": refresh_token})
 
@@ -201,9 +198,12 @@ class Credentials:
         return self._parts().get("client_id", "")
 
     def remember_client_id(self, client_id: str) -> None:
-        """Keep the id the instance gave to the OAuth application."""
+        """Keep the id the instance gave to the OAuth application; a consent given to another one is over."""
         parts = self._parts()
-        if parts.get("client_id") != client_id:
+        known = parts.get("client_id", "")
+        if known and known != client_id:
+            parts.pop("refresh_token", None)
+        if known != client_id:
             self._keep({**parts, "client_id": client_id})
 
     def parts(self) -> dict[str, str]:
@@ -241,6 +241,16 @@ class Credentials:
         (main, *others) = _SCHEMES[self.scheme].parts
         text = json.dumps(parts, sort_keys=True) if others else parts[main]
         self._store.put(self.name, text, pending=True)
+
+
+def keep_refresh_token(store: Secrets, name: str, refresh_token: str) -> None:
+    """Put this refresh token in the place of the one a confirmed secret holds, alone or among its parts."""
+    text = store.get(name) or ""
+    if text.startswith("{"):
+        text = json.dumps({**json.loads(text), "refresh_token": refresh_token}, sort_keys=True)
+    else:
+        text = refresh_token
+    store.put(name, text, pending=False)
 
 
 def read_parts(scheme: str, text: str) -> dict[str, str]:

@@ -246,7 +246,9 @@ class _Account:
             after = self._client_id or "given by the instance"
             action: Action = "update" if held.client_id else "create"
             found = [self._prove(action, {"client_id": FieldChange(before=held.client_id, after=after)})]
-        if not (stands and held.has_consent):
+        elif held.has_consent and held.state == "pending":
+            found = [self._prove("update", {"state": FieldChange(before="pending", after="confirmed")})]
+        if not held.has_consent or (held.client_id and not stands):
             wanted = credential_of(self._intent, self._instance)
             found.append(self._manual(wanted, authorize_step(self._intent)))
         return found
