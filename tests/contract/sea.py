@@ -66,6 +66,7 @@ class CrashingDatabase(Database):
 class Sea:
     """One instance, one desk, one sync between them, and the people on both sides."""
 
+    incident_peer: Callable[[Desk], Peer] = DeskPeer
     follow_up_peer: Callable[[Desk], Peer] = DeskFollowUpPeer
 
     def __init__(
@@ -122,7 +123,7 @@ class Sea:
         self.binding = Binding(
             name=self.sync,
             instance="prod",
-            peer=DeskPeer(Desk(self.database)),
+            peer=self.incident_peer(Desk(self.database)),
             peer_title="the desk",
             connection=line,
             records=Records(self.database, line, instance="prod"),

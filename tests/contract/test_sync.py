@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from linkspan.core import clock
+from linkspan.core.errors import Rejected
+from linkspan.core.peer import PeerNote
+from linkspan.desk import DeskPeer
 from linkspan.store import links
 from linkspan.sync.status import status
 from tests.contract.sea import Sea
@@ -301,6 +304,38 @@ def test_a_link_that_is_tried_again_says_why(wavetank: Any, sea: Sea) -> None:
     sea.rest()
     assert status(sea.database, sea.sync)["waiting"] == []
     assert len(sea.records()) == 1
+
+
+class Deaf(DeskPeer):
+    """A far side that takes no note with a certain word in it."""
+
+    def add_note(self, incident: str, text: str, *, author: str, at: float, key: str) -> PeerNote:
+        if "secret" in text:
+            raise Rejected("such notes are not taken", code="not_taken", fix="tell them yourself")
+        return super().add_note(incident, text, author=author, at=at, key=key)
+
+
+def test_a_note_that_is_not_taken_stays_parked_and_the_rest_goes_on(wavetank: Any, tmp_path: Path) -> None:
+    sea = Sea(wavetank, tmp_path)
+    sea.incident_peer = Deaf  # type: ignore[method-assign]
+    try:
+        sea.board()
+        sea.rest()
+        opened = open_incident(sea)
+        sea.rest()
+        for change in ({"work_notes": "a secret"}, {"work_notes": "ok", "description": "For all of Rome"}):
+            sea.analyst.table.update("incident", opened["sys_id"], change)
+            sea.rest()
+        (incident,) = sea.desk.incidents().rows
+        assert incident.summary == "For all of Rome"
+        assert [note.text for note in sea.desk.fetch(incident.id)[1]] == ["ok"]
+        (parked,) = status(sea.database, sea.sync)["parked"]
+        assert parked["cause"] == "a note was not taken: such notes are not taken: a secret"
+        ledger = sea.ledger()
+        assert (ledger["parked"], ledger["pending"], ledger["dead"]) == (1, 0, 0)
+        assert ledger["received"] == sum(ledger[fate] for fate in FATES)
+    finally:
+        sea.close()
 
 
 def story(sea: Sea) -> None:
