@@ -22,6 +22,7 @@ from linkspan.flows.wiring import Wiring
 from linkspan.store import Database
 from linkspan.store import findings as store
 from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
+from tests.contract.test_json_output import shapes, unlike
 from wavetank.pytest_plugin import Wavetank
 
 FATES = (
@@ -432,3 +433,18 @@ def test_wherever_it_dies_there_is_one_incident_each(
 def desk_counts(wiring: Wiring) -> dict[str, int]:
     with wiring.database.read() as connection:
         return store.counts(connection, "scanner")
+
+
+def test_what_is_documented_is_what_is_printed(desk: Desk, tmp_path: Path) -> None:
+    report = scanned_by_bandit(tmp_path)
+    desk.source('rules:\n  - when: finding.rule == "B324"\n    set: {assignment_group: Nobody}\n')
+    shape = shapes()
+    for command, arguments in (
+        ("findings preview", [str(report)]),
+        ("findings import", [str(report)]),
+        ("findings status", []),
+        ("findings export", []),
+        ("findings test", ["scanner"]),
+    ):
+        printed = desk.command(*command.split(), *arguments)["result"]
+        assert unlike(shape[command], printed) == [], command

@@ -58,7 +58,7 @@ class Preview:
     ) -> tuple[str, dict[str, str] | None]:
         finding = entry.finding
         if finding is None:
-            return "quarantined", {"title": "", **(entry.problem or {})}
+            return "quarantined", {"title": "", "where": "", **(entry.problem or {})}
         with self._binding.database.read() as connection:
             known = store.known(connection, self._binding.source, finding.fingerprint)
         key = correlation_id(finding.product, finding.fingerprint)
