@@ -7,10 +7,10 @@ One request to one exact path of one host is taken; anything else is answered 40
 from __future__ import annotations
 
 import hmac
-import time
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
@@ -22,7 +22,7 @@ HOST = "127.0.0.1"
 PATH = "/authorized"
 _PAGE = (
     '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>linkspan</title></head>'
-    "<body><h1>{title}</h1><p>You may close this window.</p></body></html>"
+    "<body><h1>{title}</h1><p>linkspan tells how it ended. You may close this window.</p></body></html>"
 )
 
 
@@ -40,14 +40,18 @@ class Redirect:
     def __init__(self, port: int, state: Secret) -> None:
         self._state = state
         self._outcome: _Outcome | None = None
+        self._guard = threading.Lock()
+        self._answered = threading.Event()
         try:
-            self._server = _Server((HOST, port), self._take)
+            self._server = _Server((HOST, port), self._take, self._answered)
         except OSError as error:
             raise ConfigError(
                 f"port {port} is taken ({error.strerror})",
                 fix="end what listens there, or set redirect_port of the account and run `linkspan apply`",
             ) from error
         self.url = address(self._server.server_port)
+        # Browsers open connections ahead of time and say nothing on them, so each has a thread of its own.
+        threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
 
     def wait(self, seconds: float) -> Secret:
         """The code, once the browser brings it.
@@ -55,22 +59,21 @@ class Redirect:
         Raises NotAuthorized when it was denied, NotAuthenticated for a wrong state or another refusal,
         Unreachable after ``seconds``.
         """
-        deadline = time.monotonic() + seconds
-        while self._outcome is None and (left := deadline - time.monotonic()) > 0:
-            self._server.timeout = left
-            self._server.handle_request()
-        if self._outcome is None:
+        self._answered.wait(seconds)
+        outcome = self._outcome
+        if outcome is None:
             raise Unreachable(
                 f"nobody came back from the consent page within {seconds:.0f} seconds",
                 fix="run it again; if the page said that the redirect URL is another, run `linkspan apply`",
                 code="authorization_timeout",
             )
-        if self._outcome.error is not None:
-            raise self._outcome.error
-        return self._outcome.code
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.code
 
     def close(self) -> None:
         """Stop listening."""
+        self._server.shutdown()
         self._server.server_close()
 
     def __enter__(self) -> Self:
@@ -84,10 +87,11 @@ class Redirect:
     def _take(self, target: str) -> tuple[int, str]:
         """What a request for ``target`` means; the answer's status and title."""
         parts = urlsplit(target)
-        if parts.path != PATH or self._outcome is not None:
-            return 404, "Not here"
-        self._outcome = _read(parse_qs(parts.query, keep_blank_values=True), self._state)
-        return (200, "Done") if self._outcome.error is None else (400, "Not done")
+        with self._guard:
+            if parts.path != PATH or self._outcome is not None:
+                return 404, "Not here"
+            self._outcome = _read(parse_qs(parts.query, keep_blank_values=True), self._state)
+        return (200, "Received") if self._outcome.error is None else (400, "Refused")
 
 
 @dataclass(frozen=True)
@@ -122,21 +126,31 @@ def _problem(said: dict[str, str], state: Secret) -> LinkspanError | None:
     return None
 
 
-class _Server(HTTPServer):
-    def __init__(self, place: tuple[str, int], take: Callable[[str], tuple[int, str]]) -> None:
-        self.take = take
+class _Server(ThreadingHTTPServer):
+    block_on_close = False
+
+    def __init__(
+        self, place: tuple[str, int], take: Callable[[str], tuple[int, str]], answered: threading.Event
+    ) -> None:
+        self.take, self.answered = take, answered
         super().__init__(place, _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
-    timeout = 5.0  # a browser that opens a connection and says nothing must not hold the others up
+    timeout = 5.0
 
     def do_GET(self) -> None:
         # Another name for this host would be a page of somebody else, rebound to the loopback.
         known = self.headers.get("Host", "") == f"{HOST}:{self.server.server_port}"
         status, title = self.server.take(self.path) if known else (404, "Not here")
-        body = _PAGE.format(title=title).encode()
+        try:
+            self._answer(status, _PAGE.format(title=title).encode())
+        finally:
+            if status != 404:
+                self.server.answered.set()  # not earlier: the browser shall see how it ended
+
+    def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
