@@ -33,10 +33,10 @@ class Reader(House):
     def streams(self, streams: str) -> None:
         """Ingest these streams from now on."""
         self.write()
-        text = self.config.read_text()
-        for name in self.instances:
-            text += f"ingest: {{{name}: {{account: responder, streams: {{{streams}}}}}}}\n"
-        self.config.write_text(text)
+        parts = ", ".join(
+            f"{name}: {{account: responder, streams: {{{streams}}}}}" for name in self.instances
+        )
+        self.config.write_text(self.config.read_text() + f"ingest: {{{parts}}}\n")
 
     def ingest(self, *arguments: str) -> dict[str, Any]:
         """One run; its envelope."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from linkspan.ingest.load import load, state_of
 from linkspan.ingest.values import Batch, State
 from tests.contract.accounts import KEY, rows
 from tests.contract.intake import NOTHING, T0, Reader, hide, plant, there
+from tests.contract.test_json_output import shapes, unlike
 
 
 @pytest.fixture(autouse=True)
@@ -398,3 +400,54 @@ def test_three_tables_of_the_guide(tmp_path: Path, wavetank: Any, capsys: pytest
     looked = reader.command("ingest", "verify")
     assert looked["exit"] == 1
     assert [gap["kind"] for gap in looked["result"]["streams"]["change_request"]["gaps"]] == ["missing"]
+
+
+def test_what_is_documented_is_what_is_printed(reader: Reader, wavetank: Any, tmp_path: Path) -> None:
+    shape = shapes()
+    plant(wavetank, "incident", [{"short_description": "x", "sys_updated_on": T0}])
+    ran = reader.ingest()["result"]
+    assert unlike(shape["ingest run"], ran) == []
+    plant(wavetank, "incident", [{"short_description": "y", "sys_updated_on": T0}])
+    verified = reader.command("ingest", "verify")
+    assert verified["result"]["streams"]["incident"]["gaps"]
+    assert unlike(shape["ingest run"], verified["result"]) == []
+    assert unlike(shape["ingest status"], reader.command("ingest", "status")["result"]) == []
+    reader.streams("incident: {exclude: [category]}")
+    purged = reader.command("ingest", "purge", "incident", "--field", "category")
+    assert unlike(shape["ingest purge"], purged["result"]) == []
+    exported = reader.command("ingest", "export", "--out", str(tmp_path / "out"))
+    assert unlike(shape["ingest export"], exported["result"]) == []
+
+
+def test_streams_of_several_instances_are_told_apart(
+    tmp_path: Path, wavetank_fleet: Mapping[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader = Reader(tmp_path, [wavetank_fleet["dev"], wavetank_fleet["prod"]], capsys)
+    reader.setup(streams="incident: {}, sys_user: {}")
+    plant(wavetank_fleet["dev"], "incident", [{"short_description": "on dev", "sys_updated_on": T0}])
+    done = reader.ingest("prod/incident", "dev/incident")
+    assert set(done["result"]["streams"]) == {"dev/incident", "prod/incident"}
+    assert done["exit"] == 0, done
+    done = reader.ingest("incident", "--instance", "prod")
+    assert set(done["result"]["streams"]) == {"prod/incident"}
+    texts = {
+        name: {
+            row["short_description"]
+            for row in reader.warehouse.rows(f"SELECT * FROM {reader.warehouse.table(name, 'incident')}")
+        }
+        for name in ("dev", "prod")
+    }
+    assert texts["dev"] - texts["prod"] == {"on dev"}
+    assert reader.ingest("problem")["exit"] == 2
+    wavetank_fleet["dev"].control("faults", [{"do": "drop_before"}])
+    done = reader.ingest("incident")
+    assert done["exit"] == 3
+    assert set(done["result"]["streams"]) == {"prod/incident"}, "one that fails does not keep the other"
+
+
+@pytest.mark.slow
+def test_many_rows_of_one_second(reader: Reader, wavetank: Any) -> None:
+    for _ in range(5):
+        plant(wavetank, "incident", [{"short_description": "tie", "sys_updated_on": T0}] * 2500)
+    assert reader.stream()["verified"]
+    assert len(reader.stored(where=f"sys_updated_on = '{T0}'", columns="sys_id")) == 12_500

@@ -126,7 +126,7 @@ def _settle(
     wanted = [*found.missing, *found.stale]
     for batch in records(connection, form, exclusion, state, wanted):
         load(warehouse, batch)
-    refused = found.vanished and not accept_vanished and _too_many(found)
+    refused = found.vanished and not accept_vanished and is_too_many(len(found.vanished), found.stored)
     if found.vanished and not refused:
         still = matching(connection, form.table, found.vanished, condition=form.query)
         at = bounded.server_time(connection, form.table)
@@ -147,9 +147,9 @@ def _settle(
     return _outcome(found, gaps, _warnings(warehouse, form, exclusion, state))
 
 
-def _too_many(found: verify.Comparison) -> bool:
-    count = len(found.vanished)
-    return count > VANISHING_ROWS and count > found.stored * VANISHING_SHARE
+def is_too_many(vanished: int, stored: int) -> bool:
+    """Whether so many rows of ``stored`` gone at once look like lost rights."""
+    return vanished > VANISHING_ROWS and vanished > stored * VANISHING_SHARE
 
 
 def _visibility_changed(gap: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ what no cursor can: deletions without an audit entry, restored records, stamps t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from linkspan.connection import Connection
@@ -70,12 +71,12 @@ def compare(connection: Connection, warehouse: Warehouse, shape: Shape) -> Compa
     """Compare every visible row's version with what is stored. Changes nothing."""
     for _ in range(COUNTS):
         before = bounded.count(connection, shape.table, shape.query)
-        with warehouse.spooled(_keys(connection, shape)) as file:
+        with warehouse.spooled(keys(connection, shape)) as file:
             after = bounded.count(connection, shape.table, shape.query)
             if before == after:
-                return _compared(warehouse, shape, str(file), after)
-    with warehouse.spooled(_keys(connection, shape)) as file:
-        return _compared(warehouse, shape, str(file), after)
+                return compared(warehouse, shape.instance, shape.table, file, counted=after)
+    with warehouse.spooled(keys(connection, shape)) as file:
+        return compared(warehouse, shape.instance, shape.table, file, counted=after)
 
 
 def stored(warehouse: Warehouse, instance: str, table: str) -> dict[str, int]:
@@ -91,7 +92,8 @@ _COUNTS = """SELECT count(*) FILTER (WHERE _deleted_at IS NULL) AS stored,
     count(*) - count(DISTINCT sys_id) AS doubled FROM {table}"""
 
 
-def _keys(connection: Connection, shape: Shape) -> Iterator[list[dict[str, str]]]:
+def keys(connection: Connection, shape: Shape) -> Iterator[list[dict[str, str]]]:
+    """The keys of every row that is visible: sys_id, sys_updated_on, sys_mod_count."""
     size = bounded.PageSize(KEYS_PER_PAGE, most=KEYS_PER_PAGE)
     span = bounded.Span(low=(bounded.EARLIEST, ""), high=(FARTHEST, None))
     for pages in bounded.sweep(
@@ -102,29 +104,42 @@ def _keys(connection: Connection, shape: Shape) -> Iterator[list[dict[str, str]]
     yield connection.table.page(shape.table, query=undated, fields=_KEY_FIELDS, limit=KEYS_PER_PAGE).rows
 
 
-def _compared(warehouse: Warehouse, shape: Shape, file: str, counted: int) -> Comparison:
-    table = Warehouse.table(shape.instance, shape.table)
-    with warehouse.use(f"compare {shape.instance}/{shape.table}") as connection:
+def compared(
+    warehouse: Warehouse,
+    instance: str,
+    stream: str,
+    file: Path,
+    *,
+    counted: int,
+    span: tuple[str, str] = ("", ""),
+) -> Comparison:
+    """Compare a spooled file of keys with what is stored, sys_ids from ``span[0]`` to before ``span[1]``.
+
+    An empty end of the span is no end. Keys outside of it must not be in the file.
+    """
+    table = Warehouse.table(instance, stream)
+    part = [span[0], span[1], span[1]]
+    with warehouse.use(f"compare {instance}/{stream}") as connection:
         connection.execute(
             """CREATE TEMP TABLE seen AS SELECT sys_id, max(sys_updated_on) AS stamp,
             max_by(TRY_CAST(sys_mod_count AS BIGINT), sys_updated_on) AS version
             FROM read_json(?, format = 'newline_delimited', columns =
             {'sys_id': 'VARCHAR', 'sys_updated_on': 'VARCHAR', 'sys_mod_count': 'VARCHAR'})
             WHERE sys_id IS NOT NULL GROUP BY sys_id""",
-            [file],
+            [str(file)],
         )
 
-        def ids(sql: str) -> list[str]:
-            return [row[0] for row in connection.execute(sql).fetchall()]
+        def ids(sql: str, parameters: Sequence[str] = ()) -> list[str]:
+            return [row[0] for row in connection.execute(sql, list(parameters)).fetchall()]
 
         visible = connection.execute("SELECT count(*) FROM seen").fetchone()
         there = connection.execute(
             "SELECT 1 FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?",
-            [shape.instance, shape.table],
+            [instance, stream],
         ).fetchone()
         aside = connection.execute(
             f'SELECT sys_id FROM "{BOOKS}".quarantine WHERE instance = ? AND stream = ?',  # noqa: S608
-            [shape.instance, shape.table],
+            [instance, stream],
         ).fetchall()
         quarantined = [row[0] for row in aside]
         if there is None:
@@ -137,7 +152,8 @@ def _compared(warehouse: Warehouse, shape: Shape, file: str, counted: int) -> Co
                 missing=ids("SELECT sys_id FROM seen ORDER BY sys_id"),
                 quarantined=quarantined,
             )
-        numbers = connection.execute(_COUNTS.format(table=table)).fetchone() or (0, 0, 0)
+        counts = _COUNTS.format(table=table) + " WHERE sys_id >= ? AND (? = '' OR sys_id < ?)"
+        numbers = connection.execute(counts, part).fetchone() or (0, 0, 0)
         return Comparison(
             counted=counted,
             visible=visible[0] if visible else 0,
@@ -156,7 +172,8 @@ def _compared(warehouse: Warehouse, shape: Shape, file: str, counted: int) -> Co
             ),
             vanished=ids(
                 f"SELECT sys_id FROM {table} AS t ANTI JOIN seen USING (sys_id) "  # noqa: S608
-                "WHERE t._deleted_at IS NULL ORDER BY sys_id"
+                "WHERE t._deleted_at IS NULL AND t.sys_id >= ? AND (? = '' OR t.sys_id < ?) ORDER BY t.sys_id",
+                part,
             ),
             quarantined=quarantined,
         )
