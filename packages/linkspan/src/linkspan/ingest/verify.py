@@ -172,7 +172,7 @@ def compared(
             ),
             vanished=ids(
                 f"SELECT sys_id FROM {table} AS t ANTI JOIN seen USING (sys_id) "  # noqa: S608
-                "WHERE t._deleted_at IS NULL AND t.sys_id >= ? AND (? = '' OR t.sys_id < ?) ORDER BY t.sys_id",
+                "WHERE t._deleted_at IS NULL AND t.sys_id >= ? AND (? = '' OR t.sys_id < ?) ORDER BY sys_id",
                 part,
             ),
             quarantined=quarantined,
