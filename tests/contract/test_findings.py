@@ -9,15 +9,24 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from standardwebhooks.webhooks import Webhook
+from starlette.testclient import TestClient
 
+from linkspan.api import Access, create_app
+from linkspan.api.findings import finding_routes
 from linkspan.connection import Connection
 from linkspan.core import clock
-from linkspan.flows.findings import import_files, retry, source_of
+from linkspan.demo import findings as demo_findings
+from linkspan.desk import Desk as FarDesk
+from linkspan.flows.findings import Intake, import_files, retry, source_of
+from linkspan.flows.hub import Hub
+from linkspan.flows.pulse import Pulse
 from linkspan.flows.wiring import Wiring
 from linkspan.store import Database
 from linkspan.store import findings as store
@@ -448,3 +457,54 @@ def test_what_is_documented_is_what_is_printed(desk: Desk, tmp_path: Path) -> No
     ):
         printed = desk.command(*command.split(), *arguments)["result"]
         assert unlike(shape[command], printed) == [], command
+
+
+def test_a_field_the_instance_does_not_keep_is_told(desk: Desk, tmp_path: Path) -> None:
+    desk.source('rules:\n  - when: finding.rule == "B324"\n    set: {fields: {u_nowhere: "x"}}\n')
+    text = desk.config.read_text()  # without an administrator nobody can see the dictionary
+    desk.config.write_text(
+        text.replace(', admin: {scheme: basic, user: admin, secret: "env:TANK_ADMIN"}', "")
+    )
+    took = desk.take(scanned_by_bandit(tmp_path))
+    assert (took["exit"], took["result"]["created"]) == (0, 3)
+    (told,) = took["problems"]
+    assert told["code"] == "write_ignored"
+    assert "u_nowhere" in told["cause"]
+
+
+def test_a_signed_delivery_becomes_an_incident(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "whsec_c2VjcmV0LW9mLXRoZS1zY2FubmVyLWhlcmU="
+    monkeypatch.setenv("SCANNER_KEY", key)
+    body = json.dumps(demo_findings.ocsf())
+    with desk.wiring() as wiring:
+        hub = Hub(
+            config=wiring.config,
+            home=wiring.home,
+            database=wiring.database,
+            desk=FarDesk(wiring.database),
+            status_of=lambda *_: {},
+            background=(Intake(wiring),),
+        )
+        sender = TestClient(
+            create_app(hub, Access(["t"]), Pulse(hub.stamp), parts=[finding_routes]),
+            base_url="http://127.0.0.1:8700",
+        )
+        hub.start()
+        try:
+            for number in (1, 2):
+                at = datetime.now(UTC)
+                headers = {
+                    "webhook-id": f"msg_{number}",
+                    "webhook-timestamp": str(int(at.timestamp())),
+                    "webhook-signature": Webhook(key).sign(f"msg_{number}", at, body),
+                    "content-type": "application/json",
+                }
+                assert sender.post("/findings/scanner", content=body, headers=headers).status_code == 202
+            until = time.monotonic() + 30
+            while desk_counts(wiring)["queued"] and time.monotonic() < until:
+                time.sleep(0.1)
+        finally:
+            hub.stop()
+        counts = desk_counts(wiring)
+    assert (counts["received"], counts["created"], counts["unchanged"]) == (8, 2, 2)
+    assert len(desk.incidents()) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from linkspan.core.clock import platform_time
 from linkspan.core.errors import Rejected
 from linkspan.findings.finding import Finding, Severity, cut
 from linkspan.findings.rules import DEFAULT_TITLE, Decision, fill
@@ -92,7 +93,7 @@ def description(finding: Finding, limit: int) -> str:
         "Threat intelligence": _threat(finding),
         "Remediation": finding.remediation,
         "Links": "\n".join(finding.links),
-        "Found by": f"{finding.product}, rule {finding.rule}" + (f", {finding.uid}" if finding.uid else ""),
+        "Found by": _found_by(finding),
     }
     share = max(limit // 6, 40)
     for name in ("Evidence", "Threat intelligence", "What", "Where", "Remediation", "Links"):
@@ -114,6 +115,15 @@ def _text(sections: Mapping[str, str]) -> str:
 
 def _beside(finding: Finding) -> str:
     return finding.message if finding.message != finding.title else ""
+
+
+def _found_by(finding: Finding) -> str:
+    first, last = (
+        f"{name} seen {platform_time(at)} UTC" if at else ""
+        for name, at in (("first", finding.first_seen), ("last", finding.last_seen))
+    )
+    parts = (finding.product, f"rule {finding.rule}", finding.uid, first, last)
+    return ", ".join(part for part in parts if part)
 
 
 def _threat(finding: Finding) -> str:

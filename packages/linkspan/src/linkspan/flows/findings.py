@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 PATIENCE_SECONDS = 12.0
+POLL_SECONDS, LONGEST_WAIT, BOUND_SECONDS = 2.0, 300.0, 600.0
 
 log = structlog.get_logger("linkspan.findings")
 
@@ -72,7 +73,11 @@ def bind(wiring: Wiring, source: FindingsConfig, *, read_only: bool = False) -> 
     """Sign in and read what is needed of the instance. Raises the errors of ``core.errors``."""
     chosen = rules.load(source.rules)
     line = wiring.connection(source.account, source.instance, read_only=read_only)
-    me = line.whoami()
+    try:
+        me, allowed = line.whoami(), limits(_eyes(wiring, source, line), CHOICE_FIELDS)
+    except Exception:
+        line.close()  # the hub tries again until it succeeds
+        raise
     return Binding(
         source=source.name,
         instance=source.instance,
@@ -86,7 +91,7 @@ def bind(wiring: Wiring, source: FindingsConfig, *, read_only: bool = False) -> 
         notes=NoteReader(line, Author(user_name=me["user_name"], name=me["name"])),
         database=wiring.database,
         rules=chosen,
-        limits=limits(_eyes(wiring, source, line), CHOICE_FIELDS),
+        limits=allowed,
         account=me["sys_id"],
         budget_per_hour=source.budget_per_hour,
     )
@@ -288,29 +293,51 @@ class Intake:
             thread.join(5)
 
     def _keep_serving(self, source: FindingsConfig) -> None:
-        failures = 0
-        raiser: Raiser | None = None
+        failures, bound = 0, _Bound(self.wiring, source)
         while not self._stopping.is_set():
             self._news[source.name].clear()
             try:
                 if self._has_work(source.name):
-                    raiser = raiser or Raiser(bind(self.wiring, source))
-                    raiser.drain(stopping=self._stopping.is_set)
+                    bound.raiser().drain(stopping=self._stopping.is_set)
                 failures = 0
             except LinkspanError as error:
                 failures += 1
-                raiser = None
+                bound.drop()
                 log.warning("findings wait", source=source.name, cause=error.cause, fix=error.fix)
             except Exception:
                 # The thread must not die in silence: what waits is tried again.
                 failures += 1
-                raiser = None
+                bound.drop()
                 log.exception("findings wait", source=source.name)
-            self._news[source.name].wait(min(2.0**failures, 300.0) if failures else 2.0)
+            self._news[source.name].wait(min(2.0**failures, LONGEST_WAIT) if failures else POLL_SECONDS)
 
     def _has_work(self, source: str) -> bool:
         with self.wiring.database.read() as connection:
             return bool(store.waiting(connection, source, limit=1))
+
+
+class _Bound:
+    """A source's raiser, made anew now and then: rules, choices and credentials change while a hub runs."""
+
+    def __init__(self, wiring: Wiring, source: FindingsConfig) -> None:
+        self._wiring = wiring
+        self._source = source
+        self._binding: Binding | None = None
+        self._until = 0.0
+
+    def raiser(self) -> Raiser:
+        """Raises the errors of ``bind``."""
+        if self._binding is not None and time.monotonic() > self._until:
+            self.drop()
+        if self._binding is None:
+            self._binding = bind(self._wiring, self._source)
+            self._until = time.monotonic() + BOUND_SECONDS
+        return Raiser(self._binding)
+
+    def drop(self) -> None:
+        if self._binding is not None:
+            self._binding.connection.close()
+            self._binding = None
 
 
 def intake_of(hub: Hub) -> Intake | None:

@@ -259,13 +259,18 @@ def in_need(
     limit: int = 100,
     batches: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Sightings that wait for a person, newest first, with cause and fix."""
+    """Sightings that wait for a person, or left something for one to know, newest first."""
     query = (
         sa.select(
             *(sighting.c.seq, sighting.c.source, sighting.c.batch, sighting.c.place, sighting.c.fate),
             *(sighting.c.reason, sighting.c.payload, sighting.c.received_at),
         )
-        .where(sighting.c.fate.in_(("parked", "quarantined")))
+        .where(
+            sa.or_(
+                sighting.c.fate.in_(("parked", "quarantined")),
+                sa.and_(sighting.c.fate == "created", sighting.c.reason.is_not(None)),
+            )
+        )
         .order_by(sighting.c.seq.desc())
         .limit(limit)
     )

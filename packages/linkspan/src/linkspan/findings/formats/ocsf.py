@@ -179,7 +179,7 @@ def _links(event: Object, info: Object, vulnerabilities: list[Object]) -> tuple[
 
 def _seconds(value: Any) -> float | None:
     """OCSF times are milliseconds."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e14:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 2.5e14:
         return None
     return value / 1000
 
