@@ -54,9 +54,11 @@ def _serve(wiring: Wiring, reply: Reply) -> None:
     from linkspan.api import Access, create_app, server
     from linkspan.api.findings import finding_routes
     from linkspan.api.hooks import hook_routes
+    from linkspan.api.satellites import satellite_routes
     from linkspan.flows.hooks import open_hooks
     from linkspan.flows.hub import open_hub
     from linkspan.flows.pulse import Pulse
+    from linkspan.flows.satellites import open_satellites
     from linkspan.web import pages
     from linkspan.web.accounts import account_pages
     from linkspan.web.findings import finding_pages
@@ -73,6 +75,7 @@ def _serve(wiring: Wiring, reply: Reply) -> None:
         hub = open_hub(wiring, settings.url or url)
         pulse = Pulse(hub.stamp)
         hooks = hook_routes(open_hooks(wiring, hub))
+        satellites = satellite_routes(open_satellites(wiring))
 
         def ready() -> None:
             hub.start()
@@ -88,7 +91,16 @@ def _serve(wiring: Wiring, reply: Reply) -> None:
             hub,
             access,
             pulse,
-            parts=[pages, account_pages, scan_pages, mttr_pages, finding_pages, finding_routes, hooks],
+            parts=[
+                pages,
+                account_pages,
+                scan_pages,
+                mttr_pages,
+                finding_pages,
+                finding_routes,
+                hooks,
+                satellites,
+            ],
         )
         try:
             server.run(app, listener, pulse, home=wiring.home, ready=ready)

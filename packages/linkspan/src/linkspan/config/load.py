@@ -29,6 +29,7 @@ from linkspan.config.values import (
     InstanceConfig,
     StreamConfig,
     SyncConfig,
+    TenantConfig,
 )
 from linkspan.core import query
 from linkspan.core.errors import ConfigError
@@ -41,7 +42,7 @@ _SYNC_KEYS = (
     *("peer", "instance", "account", "poll_seconds", "push", "filter", "mapping", "follow_ups"),
     *_FAR_KEYS,
 )
-_TOP = ("version", "instances", "accounts", "sync", "findings", "ingest", "scan", "hub")
+_TOP = ("version", "instances", "accounts", "sync", "findings", "ingest", "satellites", "scan", "hub")
 
 
 def load(path: Path) -> Config:
@@ -64,6 +65,7 @@ def load(path: Path) -> Config:
         hub=_hub(parts["hub"]) if "hub" in parts else HubConfig(where=f"{path.name}:1"),
         findings=_findings(parts.get("findings"), accounts, path.parent),
         ingest=_ingest(parts.get("ingest"), instances, accounts),
+        satellites=_satellites(parts.get("satellites"), instances),
         scan=_scan(parts.get("scan"), accounts),
         lines=MappingProxyType(top.lines),
     )
@@ -367,15 +369,14 @@ def _ingest(
         found[name] = IngestConfig(
             instance=name,
             account=account,
-            streams=MappingProxyType(
-                {table: _stream(table, one) for table, one in streams.entries().items()}
-            ),
+            streams=MappingProxyType({table: stream(table, one) for table, one in streams.entries().items()}),
             where=entry.where,
         )
     return MappingProxyType(found)
 
 
-def _stream(table: str, node: Node) -> StreamConfig:
+def stream(table: str, node: Node) -> StreamConfig:
+    """One table that is ingested, and what becomes of its fields."""
     if not _TABLE.fullmatch(table):
         node.refuse(f"{table} cannot be a table", "use the table's name, as incident")
     parts = node.mapping(("exclude", "hash"))
@@ -390,6 +391,27 @@ def _stream(table: str, node: Node) -> StreamConfig:
             if not _TABLE.fullmatch(field.text()):
                 field.refuse(f"{field.text()} cannot be a field", "use the column's name")
     return StreamConfig(table=table, where=node.where, **chosen)
+
+
+def _satellites(node: Node | None, instances: Mapping[str, InstanceConfig]) -> Mapping[str, TenantConfig]:
+    """Who may send. What a satellite stores is called TENANT-ID, so no two names may come to the same."""
+    if node is None:
+        return MappingProxyType({})
+    found: dict[str, TenantConfig] = {}
+    for name, entry in _named(node):
+        for other in (*found, *instances):
+            if other.startswith(f"{name}-") or name.startswith(f"{other}-"):
+                entry.refuse(
+                    f"what {name} sends could be taken for what belongs to {other}",
+                    f"choose a name that is not the beginning of another (before a -), as {name}_site",
+                )
+        parts = entry.mapping(("api_keys",))
+        keys = _required(entry, parts, "api_keys", 'api_keys: ["env:SATELLITE_KEY"]')
+        references = _references(keys)
+        if not references:
+            keys.refuse("no key", 'write api_keys: ["env:SATELLITE_KEY"]; two while one is exchanged')
+        found[name] = TenantConfig(name=name, api_keys=references, where=entry.where)
+    return MappingProxyType(found)
 
 
 def _scan(node: Node | None, accounts: Mapping[str, AccountConfig]) -> Mapping[str, Any]:

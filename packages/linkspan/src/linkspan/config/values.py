@@ -129,6 +129,15 @@ class IngestConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TenantConfig:
+    """Whose satellites may send to this hub. ``api_keys`` are references, all of them good at once."""
+
+    name: str
+    api_keys: tuple[str, ...]
+    where: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class HubConfig:
     """Where the hub listens. ``tokens`` are secret references; empty is allowed on loopback only.
 
@@ -147,8 +156,8 @@ class HubConfig:
 class Config:
     """One linkspan.yaml.
 
-    ``ingest`` is by instance, ``findings`` by source. ``scan`` is plain data: its shape was checked,
-    nothing more.
+    ``ingest`` is by instance, ``findings`` by source, ``satellites`` by tenant. ``scan`` is plain data:
+    its shape was checked, nothing more.
     """
 
     path: Path
@@ -158,6 +167,7 @@ class Config:
     hub: HubConfig = field(default_factory=HubConfig)
     findings: Mapping[str, FindingsConfig] = field(default_factory=dict)
     ingest: Mapping[str, IngestConfig] = field(default_factory=dict)
+    satellites: Mapping[str, TenantConfig] = field(default_factory=dict)
     scan: Mapping[str, Any] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 

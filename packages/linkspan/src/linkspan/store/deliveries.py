@@ -27,3 +27,11 @@ def take(connection: sa.Connection, *, endpoint: str, message_id: str, body: byt
         "at": now,
     }
     return insert_new(connection, delivery, row)
+
+
+def known(connection: sa.Connection, *, endpoint: str, message_id: str) -> str | None:
+    """The digest of the body that was taken under this id, None when none was."""
+    query = sa.select(delivery.c.sha256).where(
+        delivery.c.endpoint == endpoint, delivery.c.message_id == message_id
+    )
+    return connection.execute(query).scalar_one_or_none()
