@@ -131,10 +131,14 @@ def test_findings_become_incidents_once(desk: Desk, tmp_path: Path) -> None:
     assert first["result"]["below_threshold"] == first["result"]["received"] - 3
     made = desk.incidents()
     assert len({one["correlation_id"] for one in made}) == 3
+    before = last_request(desk.instances["dev"])
     again = desk.take(report)
     assert again["result"]["created"] == 0
     assert again["result"]["unchanged"] == 3
     assert len(desk.incidents()) == 3
+    # One look for all of them, not one for each.
+    asked = [one["path"] for one in requests_since(desk.instances["dev"], before)]
+    assert sum("/table/incident" in path for path in asked) == 1
 
 
 def test_what_an_incident_says(desk: Desk, tmp_path: Path) -> None:

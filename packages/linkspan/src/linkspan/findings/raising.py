@@ -8,7 +8,7 @@ sighting again and finds the incident by its correlation id.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +35,7 @@ from linkspan.store import findings as store
 TABLE = "incident"
 FIELDS = ("sys_id", "number", "state", "impact", "urgency", "priority", "correlation_id", "sys_mod_count")
 IN_PROGRESS, RESOLVED, CLOSED, CANCELED = "2", "6", "7", "8"
+IDS_PER_REQUEST = 50  # 33 characters each: far below the 8 kB limit of a URL
 NOTE_EVERY_SECONDS = 86_400.0
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5.0, 900.0
 CLOSE_CODES = ("Solution provided", "Resolved by change")
@@ -132,6 +133,7 @@ class Raiser:
         self._binding = binding
         self._groups = Groups(binding.connection)
         self._queue = 0
+        self._glance: Mapping[str, Mapping[str, str]] = {}
 
     def drain(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
         """Serve what waits until nothing does or ``stopping``; how many sightings got a fate.
@@ -147,10 +149,29 @@ class Raiser:
                 batch = store.waiting(connection, self._binding.source)
             if not batch:
                 return served
+            self._glance = self._look_at(batch)
             for sighting in batch:
                 if stopping():
                     return served
                 served += self._serve(sighting)
+
+    def _look_at(self, batch: Sequence[store.Sighting]) -> dict[str, dict[str, str]]:
+        """The records of these sightings by sys_id, a few requests for all of them."""
+        with self._binding.database.read() as connection:
+            wanted = store.records_of(
+                connection, self._binding.source, {sighting.fingerprint for sighting in batch}
+            )
+        found: dict[str, dict[str, str]] = {}
+        for start in range(0, len(wanted), IDS_PER_REQUEST):
+            ids = wanted[start : start + IDS_PER_REQUEST]
+            try:
+                page = self._binding.connection.table.page(
+                    TABLE, query=query.one_of("sys_id", ids), fields=FIELDS, limit=len(ids)
+                )
+            except LinkspanError:
+                return found  # each is read by itself, and told by itself
+            found |= {row["sys_id"]: row for row in page.rows if row.get("sys_id") in ids}
+        return found
 
     def _serve(self, sighting: store.Sighting) -> bool:
         finding = Finding.of(sighting.payload)
@@ -270,6 +291,10 @@ class Raiser:
     def _again(
         self, finding: Finding, sighting: store.Sighting, known: store.Known, decision: Decision
     ) -> Outcome:
+        glance = self._glance.get(known.sys_id)
+        if glance is not None and self._at_rest(finding, known, glance, decision):
+            return Outcome(fate="unchanged")
+        # Before anything is written the record is read again: the glance may be a while old.
         record = self._binding.connection.table.get(TABLE, known.sys_id, fields=FIELDS)
         if record is None:
             raise Rejected(
@@ -281,10 +306,7 @@ class Raiser:
         if finding.state != "open":
             return self._close(finding, known, record)
         if record.get("state") in (CLOSED, CANCELED):
-            if not decision.ticket:
-                return Outcome(fate="below_threshold", reason=_below(finding, decision))
-            generation = int(known.written.get("generation", 1)) + 1
-            return self._first(finding, sighting, decision, generation, earlier=known.sys_id)
+            return self._anew(finding, sighting, known, decision)
         if record.get("state") == RESOLVED:
             return self._reopen(finding, known)
         changes = self._severity_changes(finding, known, record, decision)
@@ -292,6 +314,27 @@ class Raiser:
             note = f"Severity is now {finding.severity}, as {finding.product} says."
             return self._write(known, changes, note, "severity")
         return self._seen_again(finding, known, record)
+
+    def _anew(
+        self, finding: Finding, sighting: store.Sighting, known: store.Known, decision: Decision
+    ) -> Outcome:
+        """Its incident is closed for good: another one, that names it as its parent."""
+        if not decision.ticket:
+            return Outcome(fate="below_threshold", reason=_below(finding, decision))
+        generation = int(known.written.get("generation", 1)) + 1
+        return self._first(finding, sighting, decision, generation, earlier=known.sys_id)
+
+    def _at_rest(
+        self, finding: Finding, known: store.Known, record: Mapping[str, str], decision: Decision
+    ) -> bool:
+        """Whether nothing is to be written: the finding is open, and so is its record, and they agree."""
+        return (
+            finding.state == "open"
+            and record.get("state") not in (RESOLVED, CLOSED, CANCELED)
+            and not self._severity_changes(finding, known, record, decision)
+            and known.noted_at is not None
+            and clock.now() - known.noted_at < NOTE_EVERY_SECONDS
+        )
 
     def _severity_changes(
         self, finding: Finding, known: store.Known, record: Mapping[str, str], decision: Decision

@@ -202,6 +202,14 @@ def known(connection: sa.Connection, source: str, fingerprint: str) -> Known | N
     )
 
 
+def records_of(connection: sa.Connection, source: str, fingerprints: Iterable[str]) -> list[str]:
+    """The sys_ids of the records of these findings."""
+    query = sa.select(finding.c.sys_id).where(
+        finding.c.source == source, finding.c.fingerprint.in_(list(fingerprints)), finding.c.sys_id != ""
+    )
+    return list(connection.execute(query.distinct()).scalars())
+
+
 def remember(
     connection: sa.Connection,
     source: str,
