@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,7 +54,9 @@ def test_rows_of_one_second_come_once_each_in_order(wavetank: Any, line: Connect
     assert len(seen) <= 17
 
 
-def test_short_pages_are_not_the_end(wavetank: Any, line: Connection) -> None:
+@pytest.mark.parametrize("total_count", ["before_acl", "after_acl"])
+def test_short_pages_are_not_the_end(wavetank: Any, line: Connection, total_count: str) -> None:
+    wavetank.control("settings", {"total_count": total_count})
     marked(wavetank, seconds(400), priority="5")
     wanted = marked(wavetank, seconds(300, day=2), priority="1")
     marked(wavetank, seconds(100, day=3), priority="5")
@@ -204,3 +207,50 @@ def test_literals_in_another_zone_are_refused(wavetank: Any) -> None:
         with pytest.raises(LinkspanError) as refused:
             bounded.require_utc_literals(line, "incident")
     assert refused.value.code == "time_zone"
+
+
+def test_an_instance_that_counts_without_the_query_is_an_error_and_no_endless_loop(
+    wavetank: Any, line: Connection
+) -> None:
+    marked(wavetank, seconds(300), priority="5")
+    hide(wavetank, "priority!=5")
+    call = line.call
+
+    def counting(method: str, path: str, **named: Any) -> Any:
+        reply = call(method, path, **named)
+        if "x-total-count" in reply.headers:
+            return replace(reply, headers={**reply.headers, "x-total-count": "300"})
+        return reply
+
+    line.call = counting  # type: ignore[method-assign]
+    with pytest.raises(BadReply) as failed:
+        swept(line)
+    assert failed.value.code == "count_wrong"
+
+
+def test_hidden_rows_that_are_deleted_while_they_are_counted_are_no_error(
+    wavetank: Any, line: Connection
+) -> None:
+    hidden = marked(wavetank, seconds(300), priority="5")
+    hide(wavetank, "priority!=5")
+    seen: list[str] = []
+
+    def delete(_path: str, params: dict[str, Any]) -> None:
+        seen.append(params["sysparm_limit"])
+        if len(seen) == 3:  # after the first counted page
+            for sys_id in hidden:
+                wavetank.control(f"records/incident/{sys_id}", method="DELETE")
+
+    between(line, delete)
+    assert swept(line) == []
+
+
+def test_an_instance_that_does_not_count_is_an_error_and_no_endless_loop(
+    wavetank: Any, line: Connection
+) -> None:
+    marked(wavetank, seconds(300), priority="5")
+    hide(wavetank, "priority!=5")
+    between(line, lambda _path, params: params.update(sysparm_no_count="true"))
+    with pytest.raises(BadReply) as failed:
+        swept(line)
+    assert failed.value.code == "uncounted"

@@ -7,6 +7,8 @@ know, and each is answered here:
   short or empty with more behind it. A sweep ends only where the instance counts nothing more. An empty
   page with rows counted in it is cut in two by time, then by sys_id, until what is left fits one page:
   then all of it is hidden. No offset is used, so rows that leave meanwhile shift nothing out of sight.
+  (The count holds hidden rows, measured on a developer instance. Where it does not, an empty page that
+  counts rows has visible ones behind hidden ones; one larger page tells the two apart, once a sweep.)
 - An instance may return fewer rows than asked for. A page counts as large as one has been seen to be.
 - A page can be too heavy (the platform cancels a transaction after 60 s, sometimes with status 200). It is
   asked for again in halves; a single row that cannot be read is named and passed over.
@@ -26,6 +28,7 @@ from linkspan.core.errors import BadReply, LinkspanError, NotAuthorized
 MOST = 1000
 # Every instance is taken to return at least so many rows when it is asked for them.
 SURE = 100
+LARGEST = 10_000
 GROW_AFTER = 3
 EARLIEST = "1970-01-01 00:00:00"
 # Errors that fewer rows may cure.
@@ -116,20 +119,25 @@ class Span:
         return replace(self, low=key)
 
     def halves(self) -> tuple[Span, Span]:
-        """The span cut in two. Raises BadReply when it is a single key."""
+        """The span cut in two. Not for a single key."""
         start, end = parse_platform_time(self.low[0]), parse_platform_time(self.high[0])
         if end > start:
             middle = start + (end - start) // 2
             left = replace(self, high=(platform_time(middle), None))
             return left, replace(self, low=(platform_time(middle + 1), ""))
-        least = int(_digits(self.low[1]).ljust(32, "0"), 16)
-        last = int(_digits(self.high[1] or _LAST).ljust(32, "f"), 16)
-        if last <= least:
-            raise BadReply(
-                "rows are counted where none can be", code="count_wrong", fix="run the ingestion again"
-            )
+        least, last = self._ids()
         cut = format(least + (last - least) // 2, "032x")
         return replace(self, high=(self.high[0], cut)), replace(self, low=(self.low[0], cut))
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it holds one key at most, as far as sys_ids are the platform's own."""
+        least, last = self._ids()
+        return self.low[0] >= self.high[0] and last - least <= 1
+
+    def _ids(self) -> tuple[int, int]:
+        least = int(_digits(self.low[1]).ljust(32, "0"), 16)
+        return least, int(_digits(self.high[1] or _LAST).ljust(32, "f"), 16)
 
 
 def sweep(
@@ -149,6 +157,7 @@ def sweep(
     """
     size = size or PageSize()
     todo: list[tuple[Span, bool]] = [(span, False)]
+    hidden = _Hidden(connection, table, condition)
     while todo:
         here, counted = todo.pop()
         asked = size.now
@@ -166,31 +175,71 @@ def sweep(
                 # Counting costs the instance; it is asked when the end may be near.
                 todo.append((here.after(reached), len(rows) < asked))
         elif page.total is None:
+            if counted:
+                raise _uncounted(table)
             todo.append((here, True))
-        elif page.total > size.covers:
-            todo += _split(connection, table, here, condition, total=page.total, covers=size.covers)
+        elif page.total:
+            todo += hidden.behind(here, page.total, size.covers)
 
 
-def _split(
-    connection: Connection, table: str, span: Span, condition: str, *, total: int, covers: int
-) -> list[tuple[Span, bool]]:
-    """Parts of a span whose first page is hidden, last one first. The first one fits into one page.
+class _Hidden:
+    """Where to look further when a page is empty and rows are counted. For one sweep."""
 
-    ``total`` rows are counted in the span. The parts cover it, but for those where nothing is counted.
-    """
-    parts: list[tuple[Span, bool]] = []
-    end = span.high
-    while total > covers:
-        left, right = span.halves()
-        inside = count(connection, table, query.restrict(condition, left.condition()))
-        if not inside:
-            span = right  # its first page is the hidden one still
-        elif inside >= total:
-            span = left  # nothing seems to be behind it, so what is there joins the part that is next
-        else:
-            parts.append((replace(right, high=end), True))
-            span, total, end = left, inside, left.high
-    return [*parts, (replace(span, high=end), True)]
+    def __init__(self, connection: Connection, table: str, condition: str) -> None:
+        self._connection = connection
+        self._table = table
+        self._condition = condition
+        self._cut: set[Span] = set()
+        self._counts_hidden: bool | None = None
+
+    def behind(self, span: Span, total: int, covers: int) -> list[tuple[Span, bool]]:
+        """Parts of ``span`` that may show rows, last one first; none when all that is counted is hidden.
+
+        A page of ``covers`` rows of it was empty. Raises BadReply (code count_wrong) when there is no room
+        for what is counted.
+        """
+        if total <= covers:
+            if self._counts_hidden is None:
+                self._counts_hidden = not self._shows(span)
+            if self._counts_hidden:
+                return []
+        if span.is_single or span in self._cut:
+            raise BadReply(
+                f"{self._table}: {total} rows are counted where there is no room for them",
+                where=self._table,
+                code="count_wrong",
+                fix="run again; if it stays, the instance counts without regard to the query",
+            )
+        self._cut.add(span)
+        if self._counts_hidden is False:
+            return [(half, True) for half in reversed(span.halves())]
+        return self._parts(span, total, covers)
+
+    def _shows(self, span: Span) -> bool:
+        """Whether a page as large as an instance gives shows anything of the span."""
+        condition = query.restrict(self._condition, span.condition())
+        text = query.all_of(condition, query.order_by(*span.order))
+        page = self._connection.table.page(
+            self._table, query=text, fields=span.order, limit=LARGEST, counted=False
+        )
+        return any(page.rows)
+
+    def _parts(self, span: Span, total: int, covers: int) -> list[tuple[Span, bool]]:
+        """The span cut so that its first part fits into one page. Where nothing is counted is left out."""
+        parts: list[tuple[Span, bool]] = []
+        end = span.high
+        while total > covers and not span.is_single:
+            left, right = span.halves()
+            condition = query.restrict(self._condition, left.condition())
+            inside = count(self._connection, self._table, condition)
+            if not inside:
+                span = right  # its first page is the hidden one still
+            elif inside >= total:
+                span = left  # nothing seems to be behind it, so what is there joins the part that is next
+            else:
+                parts.append((replace(right, high=end), True))
+                span, total, end = left, inside, left.high
+        return [*parts, (replace(span, high=end), True)]
 
 
 def count(connection: Connection, table: str, condition: str) -> int:
@@ -200,13 +249,17 @@ def count(connection: Connection, table: str, condition: str) -> int:
     """
     total = connection.table.page(table, query=condition, fields=("sys_id",), limit=1).total
     if total is None:
-        raise BadReply(
-            f"{table}: the instance does not count its rows",
-            where=table,
-            code="uncounted",
-            fix="let X-Total-Count pass through what stands between here and the instance",
-        )
+        raise _uncounted(table)
     return total
+
+
+def _uncounted(table: str) -> BadReply:
+    return BadReply(
+        f"{table}: the instance does not count its rows",
+        where=table,
+        code="uncounted",
+        fix="let X-Total-Count pass through what stands between here and the instance",
+    )
 
 
 def server_time(connection: Connection, table: str) -> str:
