@@ -32,7 +32,8 @@ Row = Mapping[str, Any]
 class Sides:
     """Everything there is to compare, as both sides tell it over HTTP.
 
-    ``journal`` holds work notes (element_id, value), ``updates`` the desk's (incident, text).
+    ``links`` are those of incidents. ``journal`` holds work notes (element_id, value), ``updates`` the
+    desk's (incident, text).
     """
 
     links: Sequence[Row]
@@ -64,7 +65,7 @@ def fetch(instance: Line, hub: Line) -> Sides:
     """Read both sides. ``instance`` speaks as an administrator."""
     incidents = list(_hub_pages(hub, "/api/desk/incidents", "incidents"))
     return Sides(
-        links=list(_hub_pages(hub, "/api/links", "links")),
+        links=[one for one in _hub_pages(hub, "/api/links", "links") if one["table"] == "incident"],
         records={row["sys_id"]: row for row in _rows(instance, "incident", INCIDENT_FIELDS)},
         incidents={row["id"]: row for row in incidents},
         journal=list(_rows(instance, "sys_journal_field", "sys_id,element_id,value", "element=work_notes^")),

@@ -24,6 +24,7 @@ from typing import Any, Self
 
 from linkspan.core.errors import BadReply, ConfigError, Unreachable
 from linkspan.demo.line import Line, basic
+from linkspan.demo.person import Person
 
 NAMES = ("dev", "qa", "prod")
 ENVIRONMENTS = {"dev": "development", "qa": "qa", "prod": "production"}
@@ -45,7 +46,7 @@ version: 1
 instances:
 {instances}
 accounts:
-  {account}: {{recipe: sync, profile: least, user_name: {user_name}, owner: admin,
+  {account}: {{recipe: incident-io, profile: least, user_name: {user_name}, owner: admin,
     instances: [{names}], scheme: oauth_client}}
   {scanner}: {{recipe: scan-engine, profile: least, user_name: {scanner_name}, owner: admin,
     instances: [{names}], scheme: basic}}
@@ -56,7 +57,8 @@ accounts:
 scan: {{account: {scanner}}}
 findings: {{rad: {{instance: {synced}, account: {secops}}}}}
 sync:
-  desk: {{peer: desk, instance: {synced}, account: {account}, poll_seconds: {poll}, push: false}}
+  desk: {{peer: desk, instance: {synced}, account: {account}, poll_seconds: {poll}, push: false,
+    follow_ups: task}}
 hub: {{listen: "127.0.0.1:{port}", tokens: ["env:LINKSPAN_TOKEN"]}}
 """
 _INSTANCE = (
@@ -110,16 +112,27 @@ class Stage:
     def provision(self) -> int:
         """Apply the sync's account on every instance; how many accounts there are now.
 
+        Access controls are no business of an API: a person of each instance brings them in as an update set.
         Raises BadReply when applying failed or a second plan is not empty.
         """
         applied = self.linkspan("apply", ACCOUNT, "--yes")
-        if applied["exit"]:
+        if applied["problems"]:
             raise BadReply(f"apply failed: {applied['problems']}", where=str(self.config))
+        self.import_access_controls(ACCOUNT)
         plan = self.linkspan("plan", ACCOUNT)
         left = [change for one in plan["result"]["instances"].values() for change in one["changes"]]
         if plan["exit"] or left:
             raise BadReply(f"a second plan is not empty: {left or plan['problems']}", where=str(self.config))
         return len(NAMES)
+
+    def import_access_controls(self, account: str) -> None:
+        """Build the update sets of an account and bring each in, as the admin of its instance does it."""
+        built: dict[str, Any] = (self.linkspan("app", "build", account)["result"] or {}).get("instances", {})
+        for name, one in built.items():
+            with Person(self.urls[name], *ADMIN) as admin:
+                admin.sign_in()
+                admin.elevate()
+                admin.import_update_set(Path(one["file"]).read_text(encoding="utf-8"))
 
     def preflight(self) -> list[Mapping[str, Any]]:
         """Every check of the account on every instance, sample records included."""

@@ -96,11 +96,12 @@ def once(wishes: Wishes, say: Say) -> Summary:
         performance.start()
         played = _play_guides(ready.stage, say)
         _watch(performance, say)
-        say("both streams have ended; waiting for quiet")
+        say("both streams have ended")
+        shown = played.result()  # guides make incidents too: both sides are compared when all is done
+        say("waiting for quiet")
         status = performance.settle(SETTLE_SECONDS)
         say("quiet; comparing both sides")
         outcome = performance.outcome(status)
-        shown = played.result()
     return Summary(
         accounts=ready.accounts,
         passed=ready.passed,
@@ -128,7 +129,7 @@ def live(wishes: Wishes, say: Say, opened: Callable[[Stage], None]) -> None:
 
 
 def _play_guides(stage: Stage, say: Say) -> Future[list[guides.Played]]:
-    """Play the guides beside the streams: they have nothing to do with the sync's records."""
+    """Play the guides beside the streams."""
     crew = ThreadPoolExecutor(1, thread_name_prefix="guides")
     played = crew.submit(guides.play, stage, say)
     crew.shutdown(wait=False)
