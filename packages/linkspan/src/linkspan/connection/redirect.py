@@ -133,10 +133,10 @@ class _Server(ThreadingHTTPServer):
         self, place: tuple[str, int], take: Callable[[str], tuple[int, str]], answered: threading.Event
     ) -> None:
         self.take, self.answered = take, answered
-        super().__init__(place, _Handler)
+        super().__init__(place, _Answers)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Answers(BaseHTTPRequestHandler):
     server: _Server
     timeout = 5.0
 
