@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from linkspan.core import clock
+from linkspan.core.errors import BadReply
 from linkspan.ingest.extract import extract, shape
 from linkspan.ingest.load import load, state_of
+from linkspan.ingest.run import run
 from linkspan.ingest.values import Batch, State
 from tests.contract.accounts import KEY, rows
 from tests.contract.intake import NOTHING, T0, Reader, hide, plant, there
@@ -451,3 +453,58 @@ def test_many_rows_of_one_second(reader: Reader, wavetank: Any) -> None:
         plant(wavetank, "incident", [{"short_description": "tie", "sys_updated_on": T0}] * 2500)
     assert reader.stream()["verified"]
     assert len(reader.stored(where=f"sys_updated_on = '{T0}'", columns="sys_id")) == 12_500
+
+
+def test_a_record_that_cannot_be_returned_is_set_aside_until_it_can(reader: Reader, wavetank: Any) -> None:
+    made = plant(wavetank, "incident", spread(40))
+    poison = made[20]["sys_id"]
+    with reader.wiring() as wiring:
+        line = wiring.connection("responder", "dev", read_only=True)
+        call = line.call
+
+        def failing(method: str, path: str, **named: Any) -> Any:
+            reply = call(method, path, **named)
+            wide = "short_description" in str(named.get("params"))
+            if wide and any(row.get("sys_id") == poison for row in reply.result):
+                raise BadReply("Transaction cancelled", code="transaction_cancelled")
+            return reply
+
+        line.call = failing  # type: ignore[method-assign]
+        for _ in range(2):
+            outcome = run(line, reader.warehouse, "incident", NOTHING)
+            assert [(gap["kind"], gap["sys_ids"]) for gap in outcome.gaps] == [("quarantined", [poison])]
+            assert {one[0] for one in there(wavetank)} - {one[0] for one in reader.live()} == {poison}
+    status = reader.command("ingest", "status")["result"]["streams"]["incident"]
+    assert status["quarantined"] == [{"sys_id": poison, "reason": "transaction_cancelled"}]
+    assert reader.stream()["verified"]
+    assert reader.command("ingest", "status")["result"]["streams"]["incident"]["quarantined"] == []
+
+
+def test_a_large_table_is_compared_when_its_count_does_not_fit(
+    reader: Reader, wavetank: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("linkspan.ingest.run.COMPARE_EACH_TIME", 0)
+    plant(wavetank, "incident", spread(30, category="secret"))
+    plant(wavetank, "incident", spread(30, category="inquiry"))
+    hide(wavetank, "category!=secret")
+    first = reader.stream()
+    assert (first["hidden"], first["verified"]) == (30, True)
+    second = reader.stream()
+    assert (second["hidden"], second["verified"]) == (30, True)
+    assert second["requests"] < first["requests"], "the keys were compared again"
+    wavetank.control(
+        f"records/incident/{rows(wavetank, 'incident', 'category!=secret')[0]['sys_id']}", method="DELETE"
+    )
+    third = reader.stream()
+    assert (third["deleted"], third["verified"]) == (1, True)
+
+
+def test_a_change_that_leaves_no_stamp_is_seen_by_a_full_run(reader: Reader, wavetank: Any) -> None:
+    (row,) = plant(wavetank, "incident", [{"short_description": "before", "sys_updated_on": T0}])
+    plant(wavetank, "incident", [{"sys_updated_on": "2026-06-01 00:00:00"}])
+    reader.stream()
+    stamp(wavetank, row["sys_id"], short_description="after")
+    assert reader.stream("incident", "--full")["verified"]
+    assert [one["short_description"] for one in reader.stored(where=f"sys_id = '{row['sys_id']}'")] == [
+        "after"
+    ]
