@@ -160,6 +160,11 @@ class Site:
     def satellite(self, home: Path | None = None) -> Satellite:
         return Satellite(load_satellite(self.file), home or self.home)
 
+    def satellite_holder(self) -> str:
+        """Who the satellite of this home says it is."""
+        found: str = json.loads((self.home / "lease.json").read_text())["holder"]
+        return found
+
     def process(self, *arguments: str, home: Path | None = None) -> subprocess.Popen[str]:
         """``linkspan satellite run`` as its own process."""
         line = [sys.executable, "-c", "from linkspan.cli import main; main()", "satellite", "run"]

@@ -162,15 +162,7 @@ class Satellites:
                 raise Rejected("another batch came under this id", where=batch_id, code="key_reused")
             return False
         with self._turn(tenant):
-            stored = state_of(self.warehouse, batch.shape.instance, batch.shape.table)
-            if batch.state.number > stored.number + 1:
-                raise Stale(
-                    f"batch {batch.state.number} came, and {stored.number} is the last that is stored",
-                    where=batch_id,
-                    fix="the satellite goes on from what is stored",
-                    code="gap",
-                )
-            load(self.warehouse, batch)
+            load(self.warehouse, batch, in_sequence=True)
         with self.database.begin() as connection:
             deliveries.take(connection, endpoint=endpoint, message_id=batch_id, body=body)
         return True

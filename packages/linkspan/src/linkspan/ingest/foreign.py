@@ -21,7 +21,8 @@ LARGEST_NUMBER = 2**53
 LONGEST_TEXT = 8192
 NAME = re.compile(r"[a-z][a-z0-9_]{0,79}")
 SYS_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_NEEDED = frozenset({"sys_id", "sys_updated_on"})
+# What rows are told apart and versions are compared by.
+_NEEDED = {"sys_id": "text", "sys_updated_on": "timestamp", "sys_mod_count": "integer"}
 
 
 def read(text: bytes, tenant: str) -> Batch:
@@ -50,8 +51,9 @@ def _require_columns(batch: Batch) -> None:
     names = set(shape.fields)
     if len(names) != len(shape.columns) or len(names) > MOST_COLUMNS:
         raise _wrong("too many columns, or one twice", "shape.columns")
-    if not names >= _NEEDED:
-        raise _wrong("sys_id and sys_updated_on are needed", "shape.columns")
+    kinds = {column.name: column.kind for column in shape.columns if not column.hashed}
+    if any(kinds.get(name) != kind for name, kind in _NEEDED.items()):
+        raise _wrong(f"{', '.join(_NEEDED)} are needed, each as what it is", "shape.columns")
     if any(not NAME.fullmatch(name) for name in (*names, *shape.classes)):
         raise _wrong("a name that no column or class can have", "shape")
     if len(shape.classes) > MOST_CLASSES or len(shape.query) + len(shape.host) > LONGEST_TEXT:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from linkspan.core import clock
+from linkspan.core.errors import Stale
 from linkspan.ingest.values import Batch, Gone, Quarantined, Shape, State
 from linkspan.store.warehouse import BOOKS, Warehouse, quoted
 
@@ -42,8 +43,12 @@ class Loaded:
     repeated: bool = False
 
 
-def load(warehouse: Warehouse, batch: Batch) -> Loaded:
-    """Store a batch and its state, both or neither. Raises WarehouseBusy, WarehouseBroken."""
+def load(warehouse: Warehouse, batch: Batch, *, in_sequence: bool = False) -> Loaded:
+    """Store a batch and its state, both or neither.
+
+    Raises WarehouseBusy, WarehouseBroken, and Stale with code gap when the batch has to come ``in_sequence``
+    and one before it is missing.
+    """
     with (
         warehouse.spooled(iter([batch.rows])) as file,
         warehouse.use(f"load {batch.shape.instance}/{batch.shape.table}") as connection,
@@ -52,6 +57,14 @@ def load(warehouse: Warehouse, batch: Batch) -> Loaded:
         before = _state(connection, batch.shape.instance, batch.shape.table)
         if before is not None and batch.state.number < before.number:
             return Loaded(rows=0, deleted=0, repeated=True)
+        last = before.number if before is not None else 0
+        if in_sequence and batch.state.number > last + 1:
+            raise Stale(
+                f"batch {batch.state.number} came, and {last} is the last that is stored",
+                where=f"{batch.shape.instance}/{batch.shape.table}",
+                fix="the satellite goes on from what is stored",
+                code="gap",
+            )
         if batch.restart:
             connection.execute(f"DROP TABLE IF EXISTS {_table(batch.shape)}")
         types = _fit(connection, batch.shape)

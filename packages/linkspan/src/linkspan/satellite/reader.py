@@ -123,7 +123,7 @@ class Reader:
                 code="base_changed",
                 fix="give the integration another id, or write the old url again",
             )
-        for batch in extract(line, form, exclusion, state):
+        for batch in folded(extract(line, form, exclusion, state)):
             self._spool.put(batch, era, give_up=give_up)
             self._notes.read(stream, batch.state)
             if give_up():
@@ -202,6 +202,29 @@ class Reader:
             bounded.require_utc_literals(line, "sys_user")
             self._line = (password, line)
         return self._line[1]
+
+
+def folded(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same with fewer batches: one without records only moves on the state of the one before.
+
+    What was read before something goes wrong is handed on before that is raised.
+    """
+    held: Batch | None = None
+    try:
+        for batch in batches:
+            if held is None:
+                held = batch
+            elif batch.rows or batch.deleted or batch.quarantined or batch.restart:
+                yield held
+                held = batch
+            else:
+                held = replace(held, state=batch.state)
+    except LinkspanError:
+        if held is not None:
+            yield held
+        raise
+    if held is not None:
+        yield held
 
 
 def _keys(line: Connection, form: Shape, counted: int) -> tuple[list[tuple[str, str, str]], int]:

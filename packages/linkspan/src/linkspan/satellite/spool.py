@@ -136,10 +136,15 @@ class Spool:
     def put(self, batch: Batch, era: str, *, give_up: Callable[[], bool] = lambda: False) -> None:
         """Keep a batch, then its state. Waits for room; ``give_up`` is asked meanwhile.
 
+        A state that moves on gets the next number of its stream, whatever it says itself.
+
         Raises SpoolFull when it gave up, Superseded when ``era`` is over, SpoolBroken.
         """
         stream = (batch.shape.instance, batch.shape.table)
-        for part in parts(batch, self.state(stream)):
+        before = self.state(stream)
+        if batch.state.number > before.number:
+            batch = replace(batch, state=replace(batch.state, number=before.number + 1))
+        for part in parts(batch, before):
             text = part.encode()
             with self._lock:
                 self._wait_for_room(len(text), era, give_up)
