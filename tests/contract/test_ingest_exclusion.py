@@ -138,6 +138,15 @@ def test_key_columns_are_refused(reader: Reader) -> None:
     assert "linkspan.yaml:" in done["problems"][0]["where"]
 
 
+@pytest.mark.parametrize("roles", [("itil", "personalize_dictionary"), ("sn_incident_read",)])
+def test_a_slip_of_the_pen_lets_nothing_through(reader: Reader, roles: tuple[str, ...]) -> None:
+    reader.setup(roles=roles, streams="incident: {exclude: [descripton]}")
+    done = reader.ingest()
+    assert (done["exit"], done["problems"][0]["code"]) == (2, "no_such_field")
+    assert "description?" in done["problems"][0]["fix"]
+    assert reader.warehouse.streams() == []
+
+
 def test_a_later_exclusion_warns_and_purge_takes_the_history_out(reader: Reader, wavetank: Any) -> None:
     plant(
         wavetank,

@@ -8,6 +8,7 @@ precision of one second. What is read twice is recognised when it is stored.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -42,12 +43,14 @@ def shape(connection: Connection, table: str, exclusion: Exclusion, *, condition
 
     A known stream has its own list of fields and every custom one; any other table all of its fields.
     Raises NotFound when the table is not known by name and its dictionary is closed, ConfigError when it
-    cannot be followed.
+    cannot be followed or an exclusion names a field that it does not have: a slip of the pen must not let
+    the field through.
     """
     stands = hierarchy(connection, table)
     dictionary = fields_of(connection, stands.above if stands else (table,))
     if dictionary is not None and "sys_id" not in dictionary and stands is None:
         dictionary = None  # a part of it: what the table inherits is not known
+    _require_fields(table, exclusion, dictionary)
     wanted = {"sys_id": "GUID", **_wanted(table, dictionary), "sys_mod_count": "integer"}
     if "sys_updated_on" not in wanted:
         raise ConfigError(
@@ -130,6 +133,20 @@ def records(
             yield _batch(shape, exclusion, state, [], [Quarantined(sys_id=part[0], reason=error.code)])
         else:
             yield _batch(shape, exclusion, state, [row for row in page.rows if row], [])
+
+
+def _require_fields(table: str, exclusion: Exclusion, dictionary: dict[str, Field] | None) -> None:
+    fields = dictionary.keys() if dictionary is not None else (known(table) or {}).keys()
+    for name in sorted((exclusion.exclude | exclusion.hash) - fields):
+        close = difflib.get_close_matches(name, sorted(fields), n=1, cutoff=0.8)
+        # Without the dictionary a field that the stream does not have may still be one of the table's.
+        if dictionary is not None or close:
+            raise ConfigError(
+                f"{table} has no field {name}, so it can be neither excluded nor hashed",
+                where=table,
+                code="no_such_field",
+                fix=f"did you mean {close[0]}?" if close else "use the column's name, not its label",
+            )
 
 
 def _wanted(table: str, dictionary: dict[str, Field] | None) -> dict[str, str]:
