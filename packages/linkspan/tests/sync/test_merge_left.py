@@ -70,7 +70,7 @@ class Pair:
 edits = st.lists(st.tuples(st.booleans(), peer_edits, record_edits), max_size=5)
 
 
-@settings(max_examples=300)
+@settings(max_examples=400)
 @given(rounds=st.lists(edits, max_size=5), source=st.sampled_from(["peer", "instance"]))
 def test_any_edits_come_to_rest_and_only_what_is_left_differs(rounds: list[Any], source: str) -> None:
     pair = Pair()

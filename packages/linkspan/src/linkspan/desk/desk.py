@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, Row, Select, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, update
 
 from linkspan.core import clock
 from linkspan.core.errors import NotFound, Rejected, Stale
 from linkspan.desk.follow_ups import PERSON, FollowUps
 from linkspan.desk.values import (
     DEFAULTS,
+    FIELDS,
     FINAL_STATUSES,
     PEER_LIMITS,
     PERSON_LIMITS,
@@ -37,6 +38,37 @@ from linkspan.store.tables import desk_event, desk_incident, desk_reply, desk_up
 
 Order = Literal["number", "changed"]
 SYNC = "sync"
+
+# Built once: building a statement costs more than running it.
+_BY_ID = select(desk_incident).where(desk_incident.c.id == bindparam("wanted"))
+_LOCKED = _BY_ID.with_for_update()
+_BY_KEY = select(desk_incident).where(desk_incident.c.key == bindparam("wanted"))
+_TAKEN = select(func.max(desk_incident.c.number))
+_CHANGE = (
+    update(desk_incident)
+    .where(desk_incident.c.id == bindparam("wanted"), desk_incident.c.version == bindparam("seen"))
+    .values({name: bindparam(name) for name in (*FIELDS, "version", "updated_at")})
+    .returning(desk_incident)
+)
+_NEW_UPDATE = insert(desk_update).returning(desk_update)
+_UPDATE_BY_KEY = select(desk_update).where(desk_update.c.key == bindparam("wanted"))
+_TIMELINE = (
+    select(desk_update).where(desk_update.c.incident_id == bindparam("wanted")).order_by(desk_update.c.seq)
+)
+_UPDATES = (
+    select(desk_update)
+    .where(desk_update.c.seq > bindparam("after"))
+    .order_by(desk_update.c.seq)
+    .limit(bindparam("most"))
+)
+_NEW_EVENT = insert(desk_event).returning(desk_event)
+_EVENTS = (
+    select(desk_event)
+    .where(desk_event.c.seq > bindparam("after"))
+    .order_by(desk_event.c.seq)
+    .limit(bindparam("most"))
+)
+_DONE = select(desk_reply.c.incident_id).where(desk_reply.c.key == bindparam("wanted"))
 
 _log = logging.getLogger("linkspan.desk")
 
@@ -210,24 +242,24 @@ class Desk:
 
     def fetch(self, incident: str) -> tuple[Incident, list[Update]] | None:
         """One incident by id with its whole timeline, read at one moment."""
-        notes = select(desk_update).where(desk_update.c.incident_id == incident).order_by(desk_update.c.seq)
         with self._database.read() as transaction:
-            row = transaction.execute(select(desk_incident).where(desk_incident.c.id == incident)).first()
+            row = transaction.execute(_BY_ID, {"wanted": incident}).first()
             if row is None:
                 return None
-            return _incident(row), [_update(entry) for entry in transaction.execute(notes)]
+            notes = transaction.execute(_TIMELINE, {"wanted": incident}).all()
+        return _incident(row), [_update(entry) for entry in notes]
 
     def updates(self, *, after: int = 0, limit: int = 500) -> list[Update]:
         """Updates of all incidents after ``seq`` ``after``, in order."""
-        query = select(desk_update).where(desk_update.c.seq > after).order_by(desk_update.c.seq).limit(limit)
         with self._database.read() as transaction:
-            return [_update(row) for row in transaction.execute(query)]
+            rows = transaction.execute(_UPDATES, {"after": after, "most": limit}).all()
+        return [_update(row) for row in rows]
 
     def events(self, *, after: int = 0, limit: int = 500) -> list[Event]:
         """Changes after ``seq`` ``after``, in order."""
-        query = select(desk_event).where(desk_event.c.seq > after).order_by(desk_event.c.seq).limit(limit)
         with self._database.read() as transaction:
-            return [_event(row) for row in transaction.execute(query)]
+            rows = transaction.execute(_EVENTS, {"after": after, "most": limit}).all()
+        return [_event(row) for row in rows]
 
     def last_seq(self) -> int:
         """The seq of the newest event, 0 when nothing has happened yet."""
@@ -277,12 +309,15 @@ def _insert_incident(transaction: Connection, fields: Mapping[str, str], key: st
 
 
 def _write_incident(transaction: Connection, before: Incident, fields: Mapping[str, str]) -> Incident:
-    row = transaction.execute(
-        update(desk_incident)
-        .where(desk_incident.c.id == before.id, desk_incident.c.version == before.version)
-        .values(**fields, version=before.version + 1, updated_at=clock.now())
-        .returning(desk_incident)
-    ).first()
+    changed = {
+        **before.values,
+        **fields,
+        "version": before.version + 1,
+        "updated_at": clock.now(),
+        "wanted": before.id,
+        "seen": before.version,
+    }
+    row = transaction.execute(_CHANGE, changed).first()
     if row is None:
         raise _stale(before)
     return _incident(row)
@@ -291,57 +326,50 @@ def _write_incident(transaction: Connection, before: Incident, fields: Mapping[s
 def _insert_update(
     transaction: Connection, incident: str, text: str, author: str, at: float | None, key: str
 ) -> Update:
-    row = transaction.execute(
-        insert(desk_update)
-        .values(
-            id=uuid.uuid4().hex,
-            incident_id=incident,
-            text=text,
-            author=author,
-            at=clock.now() if at is None else at,
-            key=key or None,
-        )
-        .returning(desk_update)
-    ).one()
+    values = {
+        "id": uuid.uuid4().hex,
+        "incident_id": incident,
+        "text": text,
+        "author": author,
+        "at": clock.now() if at is None else at,
+        "key": key or None,
+    }
+    row = transaction.execute(_NEW_UPDATE, values).one()
     return _update(row)
 
 
 def _append_event(transaction: Connection, incident: Incident, origin: str) -> Event:
-    row = transaction.execute(
-        insert(desk_event)
-        .values(
-            incident_id=incident.id,
-            version=incident.version,
-            key=incident.key,
-            at=incident.updated_at,
-            origin=origin,
-        )
-        .returning(desk_event)
-    ).one()
+    values = {
+        "incident_id": incident.id,
+        "version": incident.version,
+        "key": incident.key,
+        "at": incident.updated_at,
+        "origin": origin,
+    }
+    row = transaction.execute(_NEW_EVENT, values).one()
     return _event(row)
 
 
 def _next_number(transaction: Connection) -> str:
     # In the same serialised transaction as the insert, so no number is given twice.
-    taken = transaction.execute(select(func.max(desk_incident.c.number))).scalar() or 0
+    taken = transaction.execute(_TAKEN).scalar() or 0
     return number_text(taken + 1)
 
 
 def _locked_incident(transaction: Connection, incident: str) -> Incident:
-    query = select(desk_incident).where(desk_incident.c.id == incident).with_for_update()
-    row = transaction.execute(query).first()
+    row = transaction.execute(_LOCKED, {"wanted": incident}).first()
     if row is None:
         raise NotFound("There is no such incident on the desk.", where=f"desk incident {incident[:64]}")
     return _incident(row)
 
 
 def _incident_by_key(transaction: Connection, key: str) -> Incident | None:
-    row = transaction.execute(select(desk_incident).where(desk_incident.c.key == key)).first()
+    row = transaction.execute(_BY_KEY, {"wanted": key}).first()
     return _incident(row) if row else None
 
 
 def _update_by_key(transaction: Connection, key: str, incident: str) -> Update | None:
-    row = transaction.execute(select(desk_update).where(desk_update.c.key == key)).first()
+    row = transaction.execute(_UPDATE_BY_KEY, {"wanted": key}).first()
     if row is None:
         return None
     if row.incident_id != incident:
@@ -350,7 +378,7 @@ def _update_by_key(transaction: Connection, key: str, incident: str) -> Update |
 
 
 def _already_done(transaction: Connection, key: str, incident: str) -> bool:
-    owner = transaction.execute(select(desk_reply.c.incident_id).where(desk_reply.c.key == key)).scalar()
+    owner = transaction.execute(_DONE, {"wanted": key}).scalar()
     if owner is not None and owner != incident:
         raise _key_reused()
     return owner is not None

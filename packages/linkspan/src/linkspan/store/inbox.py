@@ -32,12 +32,58 @@ class Event:
     received_at: float
 
 
+# Built once: building a statement costs more than running it.
+_SYNC = inbox.c.sync == sa.bindparam("sync")
 _WAITING = (
     sa.select(inbox)
     .where(inbox.c.link_id == sa.bindparam("link"), inbox.c.fate.is_(None))
     .order_by(inbox.c.seq)
 )
 _SETTLE = sa.update(inbox).where(inbox.c.seq == sa.bindparam("event")).values(payload=sa.null())
+_UNPARK = (
+    sa.update(inbox)
+    .where(
+        inbox.c.link_id == sa.bindparam("link"),
+        inbox.c.fate == "parked",
+        # Not those of another record that claims to be this one.
+        (inbox.c.side == "peer") | (sa.func.substr(inbox.c.event_id, 1, 33) == sa.bindparam("record")),
+        inbox.c.event_id.not_in(sa.bindparam("but", expanding=True)),
+    )
+    .values(fate="coalesced", fated_at=sa.bindparam("now"))
+)
+_WAITING_LINKS = (
+    sa.select(inbox.c.link_id)
+    .join(link, link.c.id == inbox.c.link_id)
+    .where(_SYNC, inbox.c.fate.is_(None), link.c.not_before <= sa.bindparam("now"))
+    .distinct()
+)
+_COUNTS = sa.select(inbox.c.fate, sa.func.count()).where(_SYNC).group_by(inbox.c.fate)
+_RECEIVED = sa.select(sa.func.count(inbox.c.seq)).where(_SYNC)
+_LAST = sa.select(inbox.c.received_at).where(_SYNC).order_by(inbox.c.seq.desc()).limit(1)
+_LAGS = (
+    sa.select(inbox.c.fated_at - inbox.c.received_at)
+    .where(_SYNC, inbox.c.fate == "applied")
+    .order_by(inbox.c.fated_at.desc())
+    .limit(sa.bindparam("last"))
+)
+_OLDEST = sa.select(sa.func.min(inbox.c.received_at)).where(_SYNC, inbox.c.fate.is_(None))
+_PARKED = (
+    sa.select(inbox.c.seq, inbox.c.side, inbox.c.reason, link.c.number, link.c.peer_reference, link.c.problem)
+    .join(link, link.c.id == inbox.c.link_id)
+    .where(_SYNC, inbox.c.fate == "parked")
+    .order_by(inbox.c.seq.desc())
+    .limit(sa.bindparam("most"))
+)
+_HELD_UP = (
+    sa.select(link.c.number, link.c.peer_reference, link.c.attempts, link.c.problem)
+    .where(
+        link.c.sync == sa.bindparam("sync"),
+        link.c.attempts > 0,
+        sa.exists().where(inbox.c.link_id == link.c.id, inbox.c.fate.is_(None)),
+    )
+    .order_by(link.c.attempts.desc(), link.c.id)
+    .limit(sa.bindparam("most"))
+)
 
 
 def append(
@@ -98,82 +144,45 @@ def unpark(connection: sa.Connection, link_id: int, sys_id: str, *, but: Sequenc
     Not those of another record that claims to be this one, nor the event ids in ``but``: they stay until
     somebody looks.
     """
-    of_the_pair = (inbox.c.side == "peer") | inbox.c.event_id.startswith(f"{sys_id}:", autoescape=True)
-    connection.execute(
-        sa.update(inbox)
-        .where(inbox.c.link_id == link_id, inbox.c.fate == "parked", of_the_pair)
-        .where(inbox.c.event_id.not_in(but))
-        .values(fate="coalesced", fated_at=clock.now())
-    )
+    values = {"link": link_id, "record": f"{sys_id}:", "but": list(but), "now": clock.now()}
+    connection.execute(_UNPARK, values)
 
 
 def waiting_links(connection: sa.Connection, sync: str) -> list[int]:
     """Links with events to serve whose time has come."""
-    query = (
-        sa.select(inbox.c.link_id)
-        .join(link, link.c.id == inbox.c.link_id)
-        .where(inbox.c.sync == sync, inbox.c.fate.is_(None), link.c.not_before <= clock.now())
-        .distinct()
-    )
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(_WAITING_LINKS, {"sync": sync, "now": clock.now()}).scalars().all())
 
 
 def counts(connection: sa.Connection, sync: str) -> dict[str, int]:
     """The ledger: events received and how many came to each fate, ``pending`` without one."""
-    query = sa.select(inbox.c.fate, sa.func.count()).where(inbox.c.sync == sync).group_by(inbox.c.fate)
-    found = {fate or "pending": count for fate, count in connection.execute(query)}
+    found = {fate or "pending": count for fate, count in connection.execute(_COUNTS, {"sync": sync})}
     ledger = {name: found.get(name, 0) for name in (*FATES, "pending")}
     return {"received": received(connection, sync), **ledger}
 
 
 def received(connection: sa.Connection, sync: str) -> int:
     """How many events ever entered, counted apart from their fates so that the ledger can be checked."""
-    query = sa.select(sa.func.count(inbox.c.seq)).where(inbox.c.sync == sync)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_RECEIVED, {"sync": sync}).scalar_one())
 
 
 def last_received(connection: sa.Connection, sync: str) -> float:
     """When the newest event was received, 0 if there is none."""
-    query = sa.select(inbox.c.received_at).where(inbox.c.sync == sync).order_by(inbox.c.seq.desc()).limit(1)
-    return float(connection.execute(query).scalar_one_or_none() or 0)
+    return float(connection.execute(_LAST, {"sync": sync}).scalar_one_or_none() or 0)
 
 
 def lag(connection: sa.Connection, sync: str, *, last: int = 500) -> tuple[list[float], float | None]:
     """Seconds from receipt to application of the ``last`` applied events, and the oldest waiting receipt."""
-    applied = (
-        sa.select(inbox.c.fated_at - inbox.c.received_at)
-        .where(inbox.c.sync == sync, inbox.c.fate == "applied")
-        .order_by(inbox.c.fated_at.desc())
-        .limit(last)
-    )
-    oldest = sa.select(sa.func.min(inbox.c.received_at)).where(inbox.c.sync == sync, inbox.c.fate.is_(None))
-    return list(connection.execute(applied).scalars()), connection.execute(oldest).scalar_one_or_none()
+    lags = connection.execute(_LAGS, {"sync": sync, "last": last}).scalars().all()
+    return list(lags), connection.execute(_OLDEST, {"sync": sync}).scalar_one_or_none()
 
 
 def parked(connection: sa.Connection, sync: str, *, limit: int = 100) -> list[dict[str, Any]]:
     """Parked events with the reason, newest first."""
-    query = (
-        sa.select(
-            inbox.c.seq, inbox.c.side, inbox.c.reason, link.c.number, link.c.peer_reference, link.c.problem
-        )
-        .join(link, link.c.id == inbox.c.link_id)
-        .where(inbox.c.sync == sync, inbox.c.fate == "parked")
-        .order_by(inbox.c.seq.desc())
-        .limit(limit)
-    )
-    return [dict(row._mapping) for row in connection.execute(query)]
+    rows = connection.execute(_PARKED, {"sync": sync, "most": limit})
+    return [dict(row._mapping) for row in rows]
 
 
 def held_up(connection: sa.Connection, sync: str, *, limit: int = 20) -> list[dict[str, Any]]:
     """Links whose events wait because the last try failed, longest tried first, with the problem."""
-    query = (
-        sa.select(link.c.number, link.c.peer_reference, link.c.attempts, link.c.problem)
-        .where(
-            link.c.sync == sync,
-            link.c.attempts > 0,
-            sa.exists().where(inbox.c.link_id == link.c.id, inbox.c.fate.is_(None)),
-        )
-        .order_by(link.c.attempts.desc(), link.c.id)
-        .limit(limit)
-    )
-    return [dict(row._mapping) for row in connection.execute(query)]
+    rows = connection.execute(_HELD_UP, {"sync": sync, "most": limit})
+    return [dict(row._mapping) for row in rows]

@@ -75,6 +75,21 @@ _BY_PEER = sa.select(*_COLUMNS).where(
 _NOTES = sa.select(note.c.key, note.c.sent).where(
     note.c.link_id == sa.bindparam("link"), note.c.side == sa.bindparam("side")
 )
+_RELEASE = (
+    sa.update(link)
+    .where(link.c.parent_id == sa.bindparam("parent"), link.c.not_before > 0)
+    .values(not_before=0)
+)
+_COUNT = (
+    sa.select(sa.func.count())
+    .select_from(link)
+    .where(link.c.sync == sa.bindparam("sync"), link.c.sys_id.is_not(None), link.c.peer_id.is_not(None))
+)
+_COUNT_CONFLICTS = (
+    sa.select(sa.func.count())
+    .select_from(conflict.join(link, link.c.id == conflict.c.link_id))
+    .where(link.c.sync == sa.bindparam("sync"))
+)
 _UPDATE = sa.update(link).where(link.c.id == sa.bindparam("wanted"))
 
 
@@ -135,15 +150,12 @@ def change(connection: sa.Connection, link_id: int, **values: Any) -> None:
 
 def release_children(connection: sa.Connection, link_id: int) -> None:
     """What waited for this link need not wait any longer."""
-    waiting = (link.c.parent_id == link_id) & (link.c.not_before > 0)
-    connection.execute(sa.update(link).where(waiting).values(not_before=0))
+    connection.execute(_RELEASE, {"parent": link_id})
 
 
 def count(connection: sa.Connection, sync: str) -> int:
     """How many pairs have both sides."""
-    both = link.c.sys_id.is_not(None) & link.c.peer_id.is_not(None)
-    query = sa.select(sa.func.count()).select_from(link).where((link.c.sync == sync) & both)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_COUNT, {"sync": sync}).scalar_one())
 
 
 # --- notes
@@ -191,9 +203,4 @@ def conflicts(connection: sa.Connection, sync: str, *, limit: int = 100) -> list
 
 def count_conflicts(connection: sa.Connection, sync: str) -> int:
     """How many conflicts were kept."""
-    query = (
-        sa.select(sa.func.count())
-        .select_from(conflict.join(link, link.c.id == conflict.c.link_id))
-        .where(link.c.sync == sync)
-    )
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_COUNT_CONFLICTS, {"sync": sync}).scalar_one())

@@ -10,14 +10,13 @@ from linkspan.core import clock
 from linkspan.store.database import upsert
 from linkspan.store.tables import watermark
 
+# Built once: building a statement costs more than running it.
 _LOAD = sa.select(watermark.c.value).where(watermark.c.name == sa.bindparam("wanted"))
 
 
 def load(connection: sa.Connection, name: str) -> Any:
     """The value last saved under this name, or None."""
-    return connection.execute(
-        sa.select(watermark.c.value).where(watermark.c.name == name)
-    ).scalar_one_or_none()
+    return connection.execute(_LOAD, {"wanted": name}).scalar_one_or_none()
 
 
 def save(connection: sa.Connection, name: str, value: Any) -> None:

@@ -121,12 +121,11 @@ def merge(
 
 
 def _since(base: Base, known: Left | None) -> Base:
-    """What counts as agreed for a field: a value the other side has left is no news when it stays."""
+    """What later changes of a field are measured by: when it was left, what both sides said then."""
     if known is None:
         return base
-    if known.by == "instance":
-        return Base(peer={**base.peer, known.field: known.peer_value}, record=base.record)
-    return Base(peer=base.peer, record={**base.record, **known.columns})
+    peer = {**base.peer, known.field: known.peer_value}
+    return Base(peer=peer, record={**base.record, **known.columns})
 
 
 def _decide(
