@@ -16,6 +16,7 @@ import psutil
 import pytest
 from starlette.responses import Response
 
+from linkspan.cli import run
 from linkspan.connection.uplink import digest
 from linkspan.core import clock
 from linkspan.core.errors import NotAuthenticated, Stale, Unreachable
@@ -491,3 +492,30 @@ def until(true: Callable[[], bool], seconds: float = 45) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.3)
+
+
+def test_the_hub_tells_of_its_satellites(
+    site: Site,
+    hub: Hub,
+    wavetank: Any,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    only_incidents(site)
+    plant(wavetank, "incident", incidents(5))
+    monkeypatch.setenv("LINKSPAN_HOME", str(hub.home))
+    line = ["ingest", "status", "--config", str(hub.config)]
+    assert run([*line]) == 0
+    assert "no satellite was ever heard of" in capsys.readouterr().out
+    beat(hub, holder="a" * 32, clock=clock.now() - 90, leaving=True)
+    assert pass_through(site).verified
+    assert run([*line, "--json"]) == 0
+    tenant = json.loads(capsys.readouterr().out)["result"]["satellites"]["acme"]
+    left, ours = sorted(tenant["satellites"], key=lambda one: one["holder"] != "a" * 32)
+    assert -91 < left["skew_s"] < -89
+    assert (ours["left"], ours["held"], ours["silent"], ours["spool_batches"]) == (True, False, False, 0)
+    assert ours["streams"][0]["verified"] is True
+    assert tenant["streams"]["acme-4711/incident"]["stored"] == len(hub.live())
+    assert run([*line]) == 0
+    assert "stopped, last heard of" in capsys.readouterr().out
+    assert run(["metrics", "mttr", "--config", str(hub.config), "--instance", "acme-4711", "--json"]) == 0

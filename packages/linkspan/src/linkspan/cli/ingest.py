@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -63,23 +63,52 @@ def status(
     instance: OnInstance = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how the streams stand, by the warehouse alone."""
+    """Show how the streams stand, by the warehouse alone, and what the satellites said last."""
     with answering("ingest status", as_json) as reply:
         from linkspan.flows.ingest import ingest_status
+        from linkspan.flows.satellites import satellites_status
         from linkspan.flows.wiring import Wiring
 
         with Wiring.open(config) as wiring:
-            reply.result = ingest_status(wiring, names=stream or (), instances=instance or ())
+            tenants = satellites_status(wiring)
+            # A hub may ingest nothing by itself.
+            own = wiring.config.ingest or not tenants or stream or instance
+            streams = ingest_status(wiring, names=stream or (), instances=instance or ()) if own else {}
+        reply.result = {"streams": {}, **streams, "satellites": tenants}
         for name, one in reply.result["streams"].items():
-            last = one["finished"] or "never"
-            reply.say(f"{name}: {one['stored']} stored, {one['deleted']} deleted, last run up to {last}")
-            if one["unfinished"]:
-                reply.say("  a sweep was cut off: the next run goes on with it")
-            for word in ("hashed", "mixed", "unreadable"):
-                if one["fields"][word]:
-                    reply.say(f"  {word}: {', '.join(one['fields'][word])}")
-            for row in one["quarantined"]:
-                reply.say(f"  quarantined: {row['sys_id']} ({row['reason']})")
+            _tell_standing(reply, name, one)
+        for tenant, found in tenants.items():
+            if not found["satellites"]:
+                reply.say(f"tenant {tenant}: no satellite was ever heard of")
+            for satellite in found["satellites"]:
+                _tell_satellite(reply, tenant, satellite)
+            for name, one in found["streams"].items():
+                _tell_standing(reply, name, one)
+
+
+def _tell_standing(reply: Reply, name: str, one: dict[str, Any]) -> None:
+    last = one["finished"] or "never"
+    reply.say(f"{name}: {one['stored']} stored, {one['deleted']} deleted, last run up to {last}")
+    if one["unfinished"]:
+        reply.say("  a sweep was cut off: the next run goes on with it")
+    for word in ("hashed", "mixed", "unreadable"):
+        if one["fields"][word]:
+            reply.say(f"  {word}: {', '.join(one['fields'][word])}")
+    for row in one["quarantined"]:
+        reply.say(f"  quarantined: {row['sys_id']} ({row['reason']})")
+
+
+def _tell_satellite(reply: Reply, tenant: str, one: dict[str, Any]) -> None:
+    word = (
+        "silent" if one["silent"] else "stopped" if one["left"] else "reads" if one["held"] else "stands by"
+    )
+    reply.say(
+        f"tenant {tenant}: satellite {one['holder'][:8]} {word}, last heard of {one['seen_at']}, "
+        f"release {one['version']}, clock {one['skew_s']:+.1f} s, {one['spool_batches']} batches "
+        f"({one['spool_bytes']} bytes) wait there"
+    )
+    for trouble in one["trouble"]:
+        reply.say(f"  {trouble['where']}: {trouble['cause']} [{trouble['code']}]\n  → {trouble['fix']}")
 
 
 def verify(

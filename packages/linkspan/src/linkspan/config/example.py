@@ -36,6 +36,9 @@ sync:
     push: false
     # filter: "category=network"              # an encoded query: which incidents enter; linked ones stay
 
+# satellites:                               # who may send from inside another network
+#   acme: {api_keys: ["env:SATELLITE_KEY"]}   # two keys while one is exchanged
+
 hub:
   listen: "127.0.0.1:8700"                    # another address needs tokens
   # tokens: ["env:LINKSPAN_TOKEN"]

@@ -83,7 +83,7 @@ class Spool:
         self._room = room
         self._lock = threading.Condition()
         self._count = _Counter()
-        with _usable(home):
+        with self._lock, _usable(home):
             for name in ("batches", "states"):
                 (home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lease = self._read_lease()
@@ -227,10 +227,11 @@ class Spool:
     def _write(self, stream: Stream, number: int, text: bytes) -> None:
         name = f"{self._count.next:012d}.{stream[0]}.{stream[1]}.{number}.{token_hex(6)}.json"
         path = self._home / "batches" / name
-        write_durably(path, hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
+        signed = hashlib.sha256(text).hexdigest().encode() + b"\n" + text
+        write_durably(path, signed)
         self._count.next += 1
-        self._count.waiting[path] = len(text)
-        self._count.size += len(text)
+        self._count.waiting[path] = len(signed)
+        self._count.size += len(signed)
 
     def _forget(self, path: Path) -> None:
         self._count.size -= self._count.waiting.pop(path, 0)
