@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import Empty, Queue
 from types import TracebackType
@@ -35,6 +35,10 @@ USER_NAME = "svc.linkspan"
 SCANNER, SCANNER_NAME = "scanner", "svc.scanner"
 GOVERNED, GOVERNED_NAME = "reporter", "svc.reporter"
 SECOPS, SECOPS_NAME = "secops", "svc.rad"
+READER, CONSENTED, READER_NAME = "sei", "sei-person", "svc.sei"
+READ, READ_BY_CONSENT = "dev", "qa"  # instances that no stream of edits changes, so figures stand still
+KEPT_BACK = ("short_description", "description", "comments", "work_notes", "close_notes")
+SITE = "site"
 PACKS = "demo,scan_engine,incident_io"
 START_SECONDS = 60.0
 COMMAND_SECONDS = 120.0
@@ -54,8 +58,17 @@ accounts:
     instances: [{names}], scheme: oauth_password}}
   {secops}: {{recipe: rad-security, profile: least, user_name: {secops_name}, owner: admin,
     instances: [{names}], scheme: api_key}}
+  {reader}: {{recipe: harness-sei, profile: least, user_name: {reader_name}, owner: admin,
+    instances: [{read}], scheme: basic}}
+  {consented}: {{recipe: harness-sei, profile: least, user_name: {reader_name}, owner: admin,
+    instances: [{read_by_consent}], scheme: oauth_code, redirect_port: {redirect_port}}}
 scan: {{account: {scanner}}}
 findings: {{rad: {{instance: {synced}, account: {secops}}}}}
+ingest:
+  {read}: {{account: {reader}, streams: {{incident: {{exclude: [{kept_back}]}},
+    change_request: {{exclude: [{kept_back}]}}, sys_user: {{exclude: [email, phone, mobile_phone]}}}}}}
+  {read_by_consent}: {{account: {consented}, streams: {{incident: {{exclude: [{kept_back}]}}}}}}
+satellites: {{{site}: {{api_keys: ["env:SATELLITE_KEY"]}}}}
 sync:
   desk: {{peer: desk, instance: {synced}, account: {account}, poll_seconds: {poll}, push: false,
     follow_ups: task}}
@@ -180,6 +193,38 @@ class Stage:
         if reply["exit"]:
             raise BadReply(f"the secret {name} was not kept: {reply['problems']}", where=str(self.home))
 
+    def satellite(self, file: Path) -> dict[str, Any]:
+        """Let a satellite read and send once; its object. Raises BadReply."""
+        return self._run(
+            "satellite", "run", "--once", "--file", str(file), "--home", str(file.parent / "home")
+        )
+
+    def authorize(self, account: str, instance: str, allow: Callable[[str], object]) -> dict[str, Any]:
+        """Run ``linkspan authorize``; ``allow`` is given the page that somebody must answer."""
+        command = [*_linkspan(), "authorize", account, "--instance", instance, "--config", str(self.config)]
+        with subprocess.Popen(  # noqa: S603 - our own program, no shell
+            [*command, "--no-browser", "--timeout", str(START_SECONDS), "--json"],
+            env=self._environment,
+            cwd=self.home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as waiting:
+            try:
+                assert waiting.stderr is not None
+                page = next((line.strip() for line in waiting.stderr if line.startswith("http")), "")
+                if page:
+                    allow(page)
+                said, _ = waiting.communicate(timeout=COMMAND_SECONDS)
+            finally:
+                waiting.kill()
+        try:
+            reply: dict[str, Any] = json.loads(said)
+        except ValueError as error:
+            raise BadReply(f"linkspan authorize ended with {waiting.returncode}", where=instance) from error
+        return reply
+
     def _run(self, *arguments: str, given: str | None = None) -> dict[str, Any]:
         command = [*_linkspan(), *arguments, "--json"]
         done = subprocess.run(  # noqa: S603 - our own program, no shell
@@ -242,6 +287,14 @@ class Stage:
             governed_name=GOVERNED_NAME,
             secops=SECOPS,
             secops_name=SECOPS_NAME,
+            reader=READER,
+            consented=CONSENTED,
+            reader_name=READER_NAME,
+            read=READ,
+            read_by_consent=READ_BY_CONSENT,
+            kept_back=", ".join(KEPT_BACK),
+            redirect_port=_free_port(),
+            site=SITE,
             names=", ".join(NAMES),
             synced=SYNCED,
             poll=self._poll_seconds,
@@ -310,6 +363,7 @@ def _environment(home: Path, token: str) -> dict[str, str]:
         "LINKSPAN_HOME": str(home / "state"),
         "LINKSPAN_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "LINKSPAN_TOKEN": token,
+        "SATELLITE_KEY": secrets.token_urlsafe(24),
         "PYTHONUNBUFFERED": "1",
         **{_admin_variable(name): ADMIN[1] for name in NAMES},
     }

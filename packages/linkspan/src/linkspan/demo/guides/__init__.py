@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from linkspan.core.errors import LinkspanError
-from linkspan.demo.guides import incident_io, rad_security, scan_engine, service_accounts
+from linkspan.demo.guides import harness_sei, incident_io, rad_security, scan_engine, service_accounts
 from linkspan.demo.guides.checked import Checked
 from linkspan.demo.stage import Stage
 
@@ -20,6 +20,7 @@ GUIDES: Mapping[str, Callable[[Stage], list[Checked]]] = {
     "service_accounts": service_accounts.play,
     "incident_io": incident_io.play,
     "rad_security": rad_security.play,
+    "harness_sei": harness_sei.play,
 }
 
 
