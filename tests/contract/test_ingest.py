@@ -279,6 +279,26 @@ def test_lost_rights_are_not_taken_for_deletions(reader: Reader, wavetank: Any) 
     assert reader.live() == there(wavetank, "incident", "category!=secret")
 
 
+def test_a_few_rows_that_are_hidden_now_are_not_taken_for_deletions_either(
+    reader: Reader, wavetank: Any
+) -> None:
+    plant(wavetank, "incident", spread(60, category="inquiry"))
+    secret = plant(wavetank, "incident", spread(4, category="secret"))
+    gone = plant(wavetank, "incident", spread(3, category="inquiry"))
+    reader.stream()
+    hide(wavetank, "category!=secret")
+    for row in gone:
+        wavetank.control(f"records/incident/{row['sys_id']}", method="DELETE")
+    done = reader.ingest()
+    outcome = done["result"]["streams"]["incident"]
+    assert [(gap["kind"], set(gap["sys_ids"])) for gap in outcome["gaps"]] == [
+        ("visibility_changed", {row["sys_id"] for row in secret})
+    ]
+    deleted = {row["sys_id"] for row in reader.stored(where="_deleted_at IS NOT NULL")}
+    assert deleted == {row["sys_id"] for row in gone}
+    assert reader.ingest("--accept-vanished")["exit"] == 0
+
+
 def test_a_new_column_is_taken_up_and_a_type_that_does_not_hold_keeps_the_text(
     reader: Reader, wavetank: Any
 ) -> None:

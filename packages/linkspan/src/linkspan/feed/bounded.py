@@ -29,6 +29,7 @@ MOST = 1000
 # Every instance is taken to return at least so many rows when it is asked for them.
 SURE = 100
 LARGEST = 10_000
+IDS = 50  # sys_ids of one request: 33 characters each, far below the 8 kB limit of a URL
 GROW_AFTER = 3
 EARLIEST = "1970-01-01 00:00:00"
 # Errors that fewer rows may cure.
@@ -260,6 +261,35 @@ def _uncounted(table: str) -> BadReply:
         code="uncounted",
         fix="let X-Total-Count pass through what stands between here and the instance",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Which of some records are shown, and which are counted and not shown. The others are not there."""
+
+    visible: frozenset[str]
+    hidden: frozenset[str]
+
+
+def standing(connection: Connection, table: str, sys_ids: Sequence[str], *, condition: str = "") -> Standing:
+    """How these records stand. Where the instance does not count hidden rows, none is told to be hidden."""
+    visible: set[str] = set()
+    hidden: set[str] = set()
+    todo = [list(sys_ids[start : start + IDS]) for start in range(0, len(sys_ids), IDS)]
+    while todo:
+        part = todo.pop()
+        terms = query.restrict(condition, query.one_of("sys_id", part))
+        page = connection.table.page(table, query=terms, fields=("sys_id",), limit=len(part))
+        shown = {row["sys_id"] for row in page.rows if row}
+        visible |= shown
+        rest = [one for one in part if one not in shown]
+        unseen = (page.total or 0) - len(shown)
+        if rest and unseen >= len(rest):
+            hidden |= set(rest)
+        elif unseen > 0:
+            half = len(rest) // 2
+            todo += [rest[:half], rest[half:]]
+    return Standing(visible=frozenset(visible), hidden=frozenset(hidden))
 
 
 def server_time(connection: Connection, table: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 from linkspan.connection import Connection
 from linkspan.core.clock import parse_platform_time
 from linkspan.feed import bounded
-from linkspan.feed.sweep import matching
 from linkspan.ingest import verify
 from linkspan.ingest.exclude import Exclusion
 from linkspan.ingest.extract import extract, records, shape
@@ -126,20 +125,20 @@ def _settle(
     wanted = [*found.missing, *found.stale]
     for batch in records(connection, form, exclusion, state, wanted):
         load(warehouse, batch)
-    refused = found.vanished and not accept_vanished and is_too_many(len(found.vanished), found.stored)
-    if found.vanished and not refused:
-        still = matching(connection, form.table, found.vanished, condition=form.query)
+    vanished = found.vanished
+    if not accept_vanished and is_too_many(len(vanished), found.stored):
+        vanished = []
+    if vanished:
+        stands = bounded.standing(connection, form.table, vanished, condition=form.query)
+        kept = stands.visible if accept_vanished else stands.visible | stands.hidden
         at = bounded.server_time(connection, form.table)
-        gone = [Gone(sys_id=one, at=at) for one in found.vanished if one not in still]
-        mark_deleted(warehouse, form, gone)
-    if wanted or (found.vanished and not refused):
+        mark_deleted(warehouse, form, [Gone(sys_id=one, at=at) for one in vanished if one not in kept])
+    if wanted or vanished:
         found = verify.compare(connection, warehouse, form)
-    gaps = found.gaps()
-    if refused:
-        gaps = [_visibility_changed(one) if one["kind"] == "vanished" else one for one in gaps]
+    gaps = [_visibility_changed(one) if one["kind"] == "vanished" else one for one in found.gaps()]
     with warehouse.use("note") as open_:
         open_.execute("BEGIN")
-        if refused:
+        if found.vanished:
             note(open_, form, "visibility_changed", str(len(found.vanished)))
         # The end of the newest sweep is the instance's own time, near enough.
         save_state(open_, form, replace(state, compared=state.finished, hidden=found.hidden))
@@ -156,8 +155,8 @@ def _visibility_changed(gap: dict[str, Any]) -> dict[str, Any]:
     return {
         **gap,
         "kind": "visibility_changed",
-        "fix": "so many rows at once look like lost rights: check the account's roles, "
-        "or run again with --accept-vanished if they were deleted",
+        "fix": "these rows are hidden from the account now, or so many that it looks like lost rights: "
+        "check its roles, or run with --accept-vanished to call them deleted",
     }
 
 
@@ -199,7 +198,7 @@ def _warnings(warehouse: Warehouse, form: Shape, exclusion: Exclusion, state: St
             )
     unreadable = [name for name, treatment in treatments.items() if treatment == "unreadable"]
     if unreadable:
-        said.append(f"not readable by the account: {', '.join(unreadable)}")
+        said.append(f"not readable by the account, or not on the instance: {', '.join(unreadable)}")
     if not form.by_dictionary:
         said.append("the dictionary is closed to the account: custom fields are not ingested")
     if state.audit == "closed":

@@ -69,8 +69,10 @@ def quoted(name: str) -> str:
 class Warehouse:
     """The warehouse of one home. Thread-safe: every use takes its own turn."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, wait: float = LEASE_SECONDS) -> None:
+        """``wait`` is how many seconds a use waits for its turn."""
         self._home = home
+        self._wait = wait
         self.file = home / FILE
         self.spool = home / "spool"
 
@@ -81,16 +83,18 @@ class Warehouse:
 
     @contextmanager
     def use(
-        self, purpose: str, *, wait: float = LEASE_SECONDS, folder: Path | None = None
+        self, purpose: str, *, wait: float | None = None, folder: Path | None = None
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """The open warehouse, alone. SQL may touch files of the spool and of ``folder`` only.
 
-        Raises WarehouseBusy naming who has it after ``wait`` seconds, WarehouseBroken when it cannot
+        Raises WarehouseBusy naming who has it after ``wait`` seconds (None: as the warehouse was made),
+        WarehouseBroken when it cannot
         be used. What is not committed inside is rolled back.
         """
         import duckdb
 
-        with lease(self._home / "warehouse.lock", purpose, wait=wait):
+        patience = self._wait if wait is None else wait
+        with lease(self._home / "warehouse.lock", purpose, wait=patience):
             # DuckDB makes its files as open as the umask leaves them. The lease lets one thread at a
             # time come here, so the old mask is always the process's own.
             mask = os.umask(0o077)
@@ -253,13 +257,19 @@ def _broken_if(kind: type[Exception], where: Path) -> Iterator[None]:
     try:
         yield
     except kind as error:
-        # The engine's texts may quote values; their first line says what, and no more is passed on.
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WarehouseBroken(
-            f"the warehouse cannot be used: {first[:200]}",
+            f"the warehouse cannot be used: {_said(error)}",
             where=str(where),
             fix="check the free space of the disk and that the file is a warehouse of this release",
-        ) from error
+        ) from None
+
+
+def _said(error: Exception) -> str:
+    """What an engine's error says, unless it may quote a stored value."""
+    name = type(error).__name__
+    if name in ("ConversionException", "InvalidInputException", "OutOfRangeException", "ConstraintException"):
+        return name
+    return next(iter(str(error).splitlines()), name)[:200]
 
 
 def _alive(pid: int) -> bool:
