@@ -28,6 +28,19 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 _SUMMARY = {"pass": "passed", "warn": "warned", "fail": "failed", "skip": "skipped", "unknown": "unknown"}
 FATES = (*SETTLED, "pending")
+_STAMPS = (
+    sa.select(sa.func.max(inbox.c.seq)),
+    sa.select(sa.func.count()).select_from(inbox).where(inbox.c.fate.is_(None)),
+    sa.select(sa.func.max(inbox.c.fated_at)).where(inbox.c.fate.is_not(None)),
+    sa.select(sa.func.max(link.c.synced_at)),
+    sa.select(sa.func.max(desk_event.c.seq)),
+    sa.select(sa.func.max(desk_follow_up_event.c.seq)),
+    sa.select(sa.func.max(report.c.at)),
+    sa.select(sa.func.max(ledger.c.seq)),
+    sa.select(sa.func.max(sighting.c.seq)),
+    sa.select(sa.func.max(sighting.c.fated_at)),
+)
+_STAMP = sa.select(*(part.scalar_subquery() for part in _STAMPS))
 
 
 class Runner(Protocol):
@@ -39,8 +52,8 @@ class Runner(Protocol):
     def stop(self) -> None:
         """End what is under way and return; safe to call twice."""
 
-    def nudge(self, sync: str) -> None:
-        """Look at this sync now instead of at its next poll."""
+    def nudge(self, line: str) -> None:
+        """Look at this line of a sync now instead of at its next poll."""
 
 
 class Background(Protocol):
@@ -187,31 +200,19 @@ class Hub:
         """Look at this sync now."""
         if self.runner is not None:
             self.runner.nudge(sync)
+            if self.config.syncs[sync].follow_ups:
+                self.runner.nudge(follow_ups_of(sync))
 
     def stamp(self) -> tuple[object, ...]:
         """A value that differs as soon as something a page shows has changed. Cheap."""
-        last_fate = sa.select(sa.func.max(inbox.c.fated_at)).where(inbox.c.fate.is_not(None))
-        fated = sa.select(sa.func.count()).select_from(inbox).where(inbox.c.fate.is_(None))
-        parts = (
-            sa.select(sa.func.max(inbox.c.seq)),
-            fated,
-            last_fate,
-            sa.select(sa.func.max(link.c.synced_at)),
-            sa.select(sa.func.max(desk_event.c.seq)),
-            sa.select(sa.func.max(desk_follow_up_event.c.seq)),
-            sa.select(sa.func.max(report.c.at)),
-            sa.select(sa.func.max(ledger.c.seq)),
-            sa.select(sa.func.max(sighting.c.seq)),
-            sa.select(sa.func.max(sighting.c.fated_at)),
-        )
         with self.database.read() as transaction:
-            return tuple(transaction.execute(sa.select(*(part.scalar_subquery() for part in parts))).one())
+            return tuple(transaction.execute(_STAMP).one())
 
     def _wake(self, event: Event) -> None:
         if event.origin == "person":
             for name, sync in self.config.syncs.items():
-                if sync.peer == "desk":
-                    self.nudge(name)
+                if sync.peer == "desk" and self.runner is not None:
+                    self.runner.nudge(follow_ups_of(name) if event.follow_up else name)
 
     def _event(self, row: sa.Row[Any]) -> Document:
         sync, kind = sync_of(row.sync), _kind(row.sync)

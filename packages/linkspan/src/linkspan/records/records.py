@@ -24,6 +24,16 @@ from linkspan.store.tables import intent
 
 # What these say leaves open whether the write was committed; everything else says it was not.
 _IN_DOUBT = (Ambiguous, BadReply)
+# Built once: building a statement costs more than running it.
+_CLOSE = (
+    sa.update(intent)
+    .where(intent.c.key == sa.bindparam("wanted"))
+    .values(
+        state="done",
+        result=sa.bindparam("outcome", type_=intent.c.result.type),
+        closed_at=sa.bindparam("now"),
+    )
+)
 OnDone = Callable[[sa.Connection, str], None]
 
 
@@ -140,8 +150,7 @@ class Records:
 
     def _close(self, key: str, result: str, on_done: OnDone | None = None) -> None:
         with self._database.begin() as connection:
-            closed = {"state": "done", "result": result, "closed_at": clock.now()}
-            connection.execute(sa.update(intent).where(intent.c.key == key).values(closed))
+            connection.execute(_CLOSE, {"wanted": key, "outcome": result, "now": clock.now()})
             if on_done is not None:
                 on_done(connection, result)
 

@@ -70,10 +70,9 @@ class Runner:
         for looked in self._looked.values():
             looked.wait(max(until - time.monotonic(), 0))
 
-    def nudge(self, sync: str) -> None:
-        """The far side has news: look now instead of at the next poll."""
-        for name in (sync, follow_ups_of(sync)):
-            self._nudges[name].set()
+    def nudge(self, line: str) -> None:
+        """The far side has news for this line: look now instead of at the next poll."""
+        self._nudges[line].set()
 
     def nudge_all(self) -> None:
         """Every far side may have news."""
