@@ -52,7 +52,7 @@ def check(summary: dict, events: int) -> None:
     assert 0 < sync["lag_p50_s"] <= sync["lag_p95_s"]
     assert sync["requests"] > sync["links"]
     guides = summary["guides"]
-    for name in ("scan_engine", "service_accounts", "incident_io", "rad_security"):
+    for name in ("scan_engine", "service_accounts", "incident_io", "rad_security", "harness_sei"):
         assert guides[name] is True, guides["checks"][name]
         assert len(guides["checks"][name]) >= 10
         assert all(check["ok"] for check in guides["checks"][name])
