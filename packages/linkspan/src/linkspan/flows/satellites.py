@@ -234,7 +234,7 @@ def open_satellites(wiring: Wiring) -> Satellites:
 
     return Satellites(
         database=wiring.database,
-        warehouse=wiring.warehouse,
+        warehouse=Warehouse(wiring.home, wait=WAIT_SECONDS),
         keys={name: keys_of(name) for name in wiring.config.satellites},
     )
 

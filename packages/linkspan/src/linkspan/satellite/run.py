@@ -49,6 +49,8 @@ class Satellite:
         self._notes = Notes()
         self._line = Uplink(config.hub(), config.api_key.resolve(config.base))
         streams = [(one.name, table) for one in config.integrations for table in one.streams]
+        if not all(map(self._spool.knows, streams)):
+            self._spool.distrust()  # a stream was added: how far the hub has it is not known
         self._courier = Courier(
             self._line,
             self._spool,

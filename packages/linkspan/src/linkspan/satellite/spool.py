@@ -126,6 +126,11 @@ class Spool:
         with self._lock:
             return self._states.get(stream, State())
 
+    def knows(self, stream: Stream) -> bool:
+        """Whether the hub ever said how far this stream is."""
+        with self._lock:
+            return stream in self._states
+
     def waits(self, stream: Stream) -> bool:
         """Whether anything of this stream waits."""
         with self._lock:
