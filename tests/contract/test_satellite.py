@@ -417,6 +417,17 @@ def test_lost_rights_are_not_taken_for_deletions(site: Site, hub: Hub, wavetank:
     assert hub.rows(where="_deleted_at IS NOT NULL") == []
 
 
+def test_a_few_hidden_records_are_not_taken_for_deletions(site: Site, hub: Hub, wavetank: Any) -> None:
+    only_incidents(site)
+    plant(wavetank, "incident", [*incidents(60), *incidents(2, category="secret")])
+    assert pass_through(site).verified
+    hide(wavetank, "category!=secret")
+    done = pass_through(site)
+    assert codes(done) == ["visibility_changed"]
+    assert not done.verified
+    assert hub.rows(where="_deleted_at IS NOT NULL") == []
+
+
 def test_an_excluded_text_is_nowhere(site: Site, hub: Hub, wavetank: Any) -> None:
     """In no request, no file on either side, nothing sent and nothing printed."""
     planted = {name: f"{CANARY} {name}" for name in ("description", "close_notes")}

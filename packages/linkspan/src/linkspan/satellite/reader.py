@@ -13,7 +13,6 @@ from linkspan.connection import Basic, Connection, connect
 from linkspan.core.errors import ConfigError, LinkspanError
 from linkspan.core.secret import Secret
 from linkspan.feed import bounded
-from linkspan.feed.sweep import matching
 from linkspan.ingest import verify
 from linkspan.ingest.exclude import Exclusion
 from linkspan.ingest.extract import extract, records, shape
@@ -142,27 +141,35 @@ class Reader:
         wanted = [*found["missing"], *found["stale"]]
         for batch in records(line, form, exclusion, state, wanted):
             self._spool.put(batch, era, give_up=give_up)
-        gaps = found["gaps"]
-        if found["vanished"] and not is_too_many(len(found["vanished"]), found["stored"]):
-            still = matching(line, form.table, found["vanished"], condition=form.query)
-            at = bounded.server_time(line, form.table)
-            gone = tuple(Gone(sys_id=one, at=at) for one in found["vanished"] if one not in still)
+        gone, kept = self._gone(line, form, found["vanished"], found["stored"])
+        if gone:
             self._spool.put(Batch(shape=form, state=state, deleted=gone), era, give_up=give_up)
-        elif found["vanished"]:
-            raise LinkspanError(
-                f"{len(found['vanished'])} records are stored and not visible any more: so many at once look "
-                "like lost rights",
-                where="/".join(stream),
-                fix="check the account's roles; if they were deleted, clear them on the hub",
-                code="visibility_changed",
-            )
         hidden = max(0, counted - len(keys))
         state = replace(state, compared=state.finished, hidden=hidden, number=state.number + 1)
         self._spool.put(Batch(shape=form, state=state), era, give_up=give_up)
         self._notes.read(stream, state)
-        self._notes.compared(stream, counted=counted, hidden=hidden, verified=not gaps)
-        if not gaps:
+        self._notes.compared(stream, counted=counted, hidden=hidden, verified=not found["gaps"])
+        if kept:
+            raise LinkspanError(
+                f"{kept} records are stored and not visible any more: the instance still counts them, or "
+                "they are so many that it looks like lost rights",
+                where="/".join(stream),
+                fix="check the account's roles; nothing was marked as deleted",
+                code="visibility_changed",
+            )
+        if not found["gaps"]:
             self._compared[stream] = time.monotonic()
+
+    def _gone(
+        self, line: Connection, form: Shape, vanished: list[str], stored: int
+    ) -> tuple[tuple[Gone, ...], int]:
+        """Those of the vanished that were deleted, and how many are only hidden or too many to believe."""
+        if not vanished or is_too_many(len(vanished), stored):
+            return (), len(vanished)
+        stands = bounded.standing(line, form.table, vanished, condition=form.query)
+        at = bounded.server_time(line, form.table)
+        still = stands.visible | stands.hidden
+        return tuple(Gone(sys_id=one, at=at) for one in vanished if one not in still), len(stands.hidden)
 
     def _differences(self, stream: Stream, keys: list[tuple[str, str, str]], counted: int) -> dict[str, Any]:
         found: dict[str, Any] = {"missing": [], "stale": [], "vanished": [], "gaps": [], "stored": 0}
