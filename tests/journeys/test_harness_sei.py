@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -25,13 +26,15 @@ from tests.contract.intake import plant, there
 from tests.repository import ROOT
 from wavetank.pytest_plugin import Wavetank
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(420)
 EXAMPLE = ROOT / "examples" / "harness-sei"
 DATA = ROOT.parent / "shared" / "data"
 LINKSPAN = [sys.executable, "-c", "from linkspan.cli import main; main()"]
 PORTS = {"dev": 8081, "qa": 8083, "prod": 8085}
 ACCOUNTS = {"dev": "sei-basic", "qa": "sei-person", "prod": "sei"}
 STREAMS = ("incident", "change_request", "sys_user")
+HUB = "http://127.0.0.1:8700"
+SITE_PASSWORD = "Chosen-by-the-site-4711"
 TOKEN = "a-token-of-the-hub-for-tests-only"
 CANARY = "Mauersegler-4c81f0"
 EXCLUDED = ("short_description", "description", "comments", "work_notes", "close_notes")
@@ -53,12 +56,40 @@ class Company(House):
     def write(self, *_: Any, **__: Any) -> None:
         text = (EXAMPLE / "linkspan.yaml").read_text()
         addresses = {f"http://127.0.0.1:{PORTS[name]}": one.url for name, one in self.instances.items()}
-        addresses["127.0.0.1:8700"] = "127.0.0.1:0"
+        addresses[HUB.removeprefix("http://")] = "127.0.0.1:0"
         addresses["scheme: oauth_code"] = f"scheme: oauth_code, redirect_port: {self.port}"
         for written, real in addresses.items():
             assert written in text
             text = text.replace(written, real)
         self.config.write_text(text)
+
+    def keep(self, patch: pytest.MonkeyPatch, name: str, secret: str) -> None:
+        """`linkspan secrets set`, the value on standard input."""
+        patch.setattr("sys.stdin", io.StringIO(secret + "\n"))
+        assert run(["secrets", "set", name, "--json"]) == 0
+
+    def satellite(self, hub: str) -> dict[str, Any]:
+        """The example's satellite reads and sends once, from a folder and a home of its own; its envelope."""
+        folder = self.folder / "site"
+        folder.mkdir(exist_ok=True)
+        text = (EXAMPLE / "satellite.yml").read_text()
+        for written, real in {"http://127.0.0.1:8081": self.instances["dev"].url, HUB: hub}.items():
+            assert written in text
+            text = text.replace(written, real)
+        (folder / "satellite.yml").write_text(text)
+        done = subprocess.run(
+            [*LINKSPAN, "satellite", "run", "--once", "--json"],
+            cwd=folder,
+            env={**os.environ, "LINKSPAN_HOME": str(folder / "home"), "SEI_PASSWORD": SITE_PASSWORD},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        (self.folder / "satellite.log").write_text(done.stdout + done.stderr)
+        document: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == document["exit"]
+        return document
 
     def ingest(self, *arguments: str) -> dict[str, dict[str, Any]]:
         """One run; what it says of each stream. Anything that went wrong fails here."""
@@ -109,6 +140,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LINKSPAN_KEY", KEY)
     monkeypatch.setenv("LINKSPAN_TOKEN", TOKEN)
+    monkeypatch.setenv("SATELLITE_KEY", "a-key-of-the-satellite-for-tests-only")
     monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
 
 
@@ -133,8 +165,13 @@ def chromium() -> Iterator[Any]:
 
 @pytest.mark.browser
 def test_the_guide_from_the_first_step_to_the_chart(
-    company: Company, chromium: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    company: Company,
+    chromium: Any,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    company.keep(monkeypatch, "dev/sei-basic/basic", SITE_PASSWORD)
     for instance in company.instances.values():
         plant_canaries(instance)
     plant_example(company.instances["dev"])
@@ -145,6 +182,7 @@ def test_the_guide_from_the_first_step_to_the_chart(
     _figures(company, tmp_path)
     with company.hub() as url:
         _look(company, chromium, url, tmp_path)
+        _from_inside(company, url)
     _nowhere(company, start, capsys)
 
 
@@ -381,6 +419,24 @@ def _look(company: Company, chromium: Any, url: str, folder: Path) -> None:
         assert table.splitlines()[1] == ",2026-03,3,5400.0,3600.0,9360.0,10080.0"
         context.close()
     assert complaints == []
+
+
+def _from_inside(company: Company, url: str) -> None:
+    """The guide's other half: the instance is reached from inside its network only, and figures are the same."""
+    first = company.satellite(url)
+    assert (first["exit"], first["problems"]) == (0, [])
+    for table in STREAMS:
+        assert company.stored("acme-1", table) == there(company.instances["dev"], table), table
+    again = company.satellite(url)
+    assert {name: one["verified"] for name, one in again["result"]["streams"].items()} == {
+        f"acme-1/{table}": True for table in STREAMS
+    }
+    for definition in ("harness", "resolve"):
+        asked = ["--definition", definition, "--by", "priority", "--period", "month"]
+        inside, direct = (company.mttr("--instance", name, *asked) for name in ("acme-1", "dev"))
+        assert inside.pop("instance") != direct.pop("instance")
+        assert inside == direct
+        assert inside["n"] == 3
 
 
 # ── real incidents ───────────────────────────────────────────────────────────────────────────────────────
