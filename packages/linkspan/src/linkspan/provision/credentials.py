@@ -182,7 +182,10 @@ class Credentials:
         Slow to compute on purpose: a password that a person chose could be guessed from a fast one.
         """
         parts = self._parts()
-        secret = parts.get("password") or parts.get("token") or ""
+        return self.fingerprint_of(parts.get("password") or parts.get("token") or "")
+
+    def fingerprint_of(self, secret: str) -> str:
+        """The fingerprint it would have with this password or token; empty for an empty one."""
         if not secret:
             return ""
         return hashlib.scrypt(secret.encode(), salt=self.name.encode(), n=4096, r=8, p=1, dklen=12).hex()

@@ -18,12 +18,13 @@ from linkspan.core.errors import Ambiguous, NotAuthenticated, Rejected
 from linkspan.provision.apply import Desk
 from linkspan.provision.credentials import Credentials
 from linkspan.provision.kinds import Intent
-from linkspan.provision.kinds.api_key import number, reveal_step, rotate_command
+from linkspan.provision.kinds.api_key import nth, number, reveal_step, rotate_command
 from linkspan.provision.ownership import Mark
 
 _TABLE = "api_key"
 # Requests that left with the old token a moment before the switch arrive within this time.
 GRACE_SECONDS = 1.0
+_BEFORE = "the new token was proven before"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,22 +80,36 @@ class Rotation:
         keys = self._keys()
         if len(keys) == 1:
             self._require_settled(keys[0])
-            keys = [keys[0], self._begin(number(keys[0].key) + 1)]
+            if token:
+                return self._told_again(keys[0], token)
+            keys = [keys[0], self._begin(nth(keys[0].key, number(keys[0].key) + 1))]
         old, new = keys[-2], keys[-1]
         if not new.sys_id:
             new = self._make(new.key)
-        if token:
-            self._take(token)
+        if token and not self._is_of(token, new):
+            self._take(token, old)
         if not self._switched(new):
             if not self._credentials.is_pending:
                 step = reveal_step(self._intent, new.key, then=rotate_command(self._intent))
                 return Rotated(state="waiting", old=old.key, new=new.key, step=step)
-            evidence = self._switch(new)
+            evidence = self._switch(old, new)
             time.sleep(self._grace)
         else:
-            evidence = "the new token was proven before"
+            self._sign_in(new)
+            evidence = _BEFORE
         self._end(old)
         return Rotated(state="done", old=old.key, new=new.key, evidence=evidence)
+
+    def _told_again(self, key: Mark, token: str) -> Rotated:
+        """There is one key, and a token: the same command once more, or a token for a key that is not there."""
+        if not self._is_of(token, key) or number(key.key) == 1:
+            raise Rejected(
+                f"{self._intent.account} has no new key on {self._instance} that this token could be of",
+                where=self._instance,
+                fix=f"begin with `{rotate_command(self._intent)}`, without a token",
+                code="nothing_to_rotate",
+            )
+        return Rotated(state="done", old=nth(key.key, number(key.key) - 1), new=key.key, evidence=_BEFORE)
 
     def _keys(self) -> list[Mark]:
         found = [
@@ -121,8 +136,7 @@ class Rotation:
                 code="nothing_to_rotate",
             )
 
-    def _begin(self, next_number: int) -> Mark:
-        name = f"{self._intent.key_names[0].removesuffix(f'.{next_number - 1}')}.{next_number}"
+    def _begin(self, name: str) -> Mark:
         self._desk.marks.mark(self._instance, self._intent.account, _TABLE, name, "")
         return self._find(name)
 
@@ -147,23 +161,41 @@ class Rotation:
         self._note("create", name, {"sys_id": sys_id, "because": "it will replace the account's key"})
         return self._find(name)
 
-    def _take(self, token: str) -> None:
-        if token == self._credentials.proven_parts()["token"]:
+    def _is_of(self, token: str, key: Mark) -> bool:
+        """Whether a login has proven this very token as the key's, and it is the one in use."""
+        return self._switched(key) and self._credentials.fingerprint_of(token) == key.fingerprint
+
+    def _take(self, token: str, old: Mark) -> None:
+        self._require_another(self._credentials.fingerprint_of(token), old)
+        self._credentials.give(token)
+
+    def _require_another(self, fingerprint: str, old: Mark) -> None:
+        if fingerprint == old.fingerprint:
             raise Rejected(
                 "this is the token that is in use already",
                 where=self._instance,
                 fix="reveal the token of the new key, not of the old one",
                 code="same_token",
             )
-        self._credentials.give(token)
 
     def _switched(self, new: Mark) -> bool:
-        return not self._credentials.is_pending and new.fingerprint == self._credentials.fingerprint
+        """Whether the new key's token is the one in use. One that we no longer have proves nothing."""
+        held = self._credentials.fingerprint
+        return held != "" and held == new.fingerprint and not self._credentials.is_pending
 
-    def _switch(self, new: Mark) -> str:
+    def _switch(self, old: Mark, new: Mark) -> str:
         """Prove the new token and let it be the one in use; both are accepted still."""
-        if self._credentials.parts()["token"] == self._credentials.proven_parts()["token"]:
-            self._take(self._credentials.parts()["token"])  # refuses
+        self._require_another(self._credentials.fingerprint, old)
+        self._sign_in(new)
+        evidence = self._prove()
+        proof = self._credentials.fingerprint
+        self._desk.marks.mark(self._instance, self._intent.account, _TABLE, new.key, new.sys_id, proof)
+        self._credentials.confirm()
+        self._note("rotate", new.key, {"sys_id": new.sys_id, "evidence": evidence})
+        return evidence
+
+    def _sign_in(self, new: Mark) -> None:
+        """Raises NotAuthenticated or Rejected, each with the way to the right token."""
         try:
             user_name = self._desk.login(self._intent, self._credentials)
         except NotAuthenticated as error:
@@ -176,16 +208,10 @@ class Rotation:
                 fix=f"reveal the token of {new.key}",
                 code="wrong_account",
             )
-        evidence = self._prove()
-        proof = self._credentials.fingerprint
-        self._desk.marks.mark(self._instance, self._intent.account, _TABLE, new.key, new.sys_id, proof)
-        self._credentials.confirm()
-        self._note("rotate", new.key, {"sys_id": new.sys_id, "evidence": evidence})
-        return evidence
 
     def _end(self, old: Mark) -> None:
         """Switch the old key off; on again if that, against all proof, was the one in use."""
-        if old.sys_id and self._row(old.key) is not None:
+        if old.sys_id and self._desk.line.table.get(_TABLE, old.sys_id, ("sys_id",)) is not None:
             self._desk.line.table.update(_TABLE, old.sys_id, {"active": "false"}, fields=("sys_id",))
             try:
                 self._desk.login(self._intent, self._credentials)

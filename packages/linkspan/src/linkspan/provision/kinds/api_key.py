@@ -40,6 +40,12 @@ def number(name: str) -> int:
     return int(tail) if tail.isdigit() else 1
 
 
+def nth(name: str, wanted: int) -> str:
+    """The name of the account's key of this number, from the name of any of them."""
+    first = name.removesuffix(f".{number(name)}")
+    return first if wanted == 1 else f"{first}.{wanted}"
+
+
 def reveal_step(intent: Intent, name: str, *, then: str = "") -> str:
     """How a person gets at the token of a key, where it goes, and the command that goes on from there."""
     place = f"{intent.instance}/{intent.account}/api_key"
