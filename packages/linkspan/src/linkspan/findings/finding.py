@@ -117,7 +117,8 @@ def clean(value: object, limit: int = TEXT_LIMIT) -> str:
     """Text without control characters, of at most ``limit`` characters; empty for what is no text."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
-    text = str(value).replace("\r\n", "\n").translate(_CONTROLS).strip()
+    # Much more than is kept is never looked at: a report may hold one text of many megabytes.
+    text = str(value)[: 4 * limit].replace("\r\n", "\n").translate(_CONTROLS).strip()
     return cut(text, limit)
 
 

@@ -19,7 +19,14 @@ NAMES = (sarif.NAME, ocsf.NAME)
 SIZE_LIMIT = 64 * 1_048_576
 KEPT_TEXT = 2_000
 
+LOOKED_AT = 100  # entries of a list that are asked which format it is
+
 _BYTE = re.compile(r"\(byte (\d+)\)")
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 
 
 def read(data: bytes, *, format_name: str | None = None) -> Iterator[Entry]:
@@ -43,7 +50,7 @@ def read(data: bytes, *, format_name: str | None = None) -> Iterator[Entry]:
         if len(rows) < 2 or not _is_object(rows[0]):
             raise
         raws = ((f"line {number}", row) for number, row in enumerate(rows, 1) if row.strip())
-        return _entries(raws, format_name or _format_of([rows[0]]))
+        return _entries(raws, format_name or _format_of(rows))
     if (format_name or _format_of([data])) == sarif.NAME:
         return sarif.read(top, _problem)
     return _entries(iter([("[0]", data)]), format_name or ocsf.NAME)
@@ -91,7 +98,12 @@ def _checked(data: bytes) -> bytes:
         ) from error
     if data[:1] not in (b"{", b"["):
         raise Unreadable("this is not JSON", code="not_json", fix="give SARIF or OCSF as JSON")
-    return data
+    return _ESCAPE.sub(_whole, data) if _HALF.search(data) else data
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    """Half a character, as of an emoji that a tool cut in two, is no text: the sign for that instead."""
+    return b"\\ufffd" if escape[1] else escape[0]
 
 
 def _decode(data: bytes, wanted: Any) -> Any:
@@ -127,17 +139,18 @@ def _is_object(row: bytes) -> bool:
 
 
 def _format_of(raws: list[Any]) -> str:
-    """The format, by the keys of the first object. Raises Unreadable."""
+    """The format, by the keys of the first object that is of any. Raises Unreadable."""
     if not raws:
         return ocsf.NAME  # an empty list: no finding
-    try:
-        keys = msgspec.json.decode(bytes(raws[0]), type=dict[str, msgspec.Raw]).keys()
-    except msgspec.DecodeError:
-        keys = {}.keys()
-    if "runs" in keys:
-        return sarif.NAME
-    if keys & {"class_uid", "finding_info", "metadata"}:
-        return ocsf.NAME
+    for raw in raws[:LOOKED_AT]:
+        try:
+            keys = msgspec.json.decode(bytes(raw), type=dict[str, msgspec.Raw]).keys()
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        if "runs" in keys:
+            return sarif.NAME
+        if keys & {"class_uid", "finding_info", "metadata"}:
+            return ocsf.NAME
     raise Unreadable(
         "neither SARIF (runs) nor OCSF (class_uid, finding_info)",
         code="unknown_format",

@@ -42,11 +42,10 @@ def entry(place: str, event: Any, quarantine: Callable[[str, Any, bytes], Entry]
 
 
 def _finding(event: Object) -> Finding:
-    if event.get("class_uid") not in CLASSES:
+    class_uid = event.get("class_uid")
+    if not isinstance(class_uid, int) or class_uid not in CLASSES:
         known = ", ".join(f"{name} ({uid})" for uid, name in CLASSES.items())
-        raise Malformed(
-            "not_a_finding", f"class_uid {clean(event.get('class_uid'), 20) or 'is missing'}", f"send {known}"
-        )
+        raise Malformed("not_a_finding", f"class_uid {clean(class_uid, 20) or 'is missing'}", f"send {known}")
     info = _object(event, "finding_info")
     uid = clean(info.get("uid"), 500)
     if not uid:
@@ -66,7 +65,7 @@ def _finding(event: Object) -> Finding:
         rule=_rule(event, info, vulnerabilities) or title,
         title=title.splitlines()[0],
         severity=_SEVERITIES.get(severity_id, "unknown"),
-        raw_severity=f"severity_id {severity_id}",
+        raw_severity=f"severity_id {clean(severity_id, 20)}",
         identity=("ocsf", uid, resource_uid),
         resource=resource_uid,
         where=_where(event, resources),
@@ -136,10 +135,11 @@ def _flat(value: Object, prefix: str = "", depth: int = 0) -> str:
     """Nested values as lines ``a.b: text``, so that a person can read them."""
     out = []
     for key, one in list(value.items())[:40]:
+        name = f"{prefix}{clean(key, 60)}"
         if isinstance(one, dict) and depth < 3:
-            out.append(_flat(one, f"{prefix}{key}.", depth + 1))
+            out.append(_flat(one, f"{name}.", depth + 1))
         else:
-            out.append(_named(f"{prefix}{clean(key, 60)}", clean(one, 500)))
+            out.append(_named(name, clean(one, 500)))
     return lines(*out)
 
 

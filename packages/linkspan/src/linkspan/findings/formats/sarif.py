@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -25,18 +27,42 @@ from linkspan.findings.finding import (
 NAME = "sarif"
 VERSION = "2.1.0"
 _LEVELS: Mapping[str, Severity] = {"error": "high", "warning": "medium", "note": "low", "none": "info"}
+FINGERPRINTS_KEPT = 20
+_HOLE = re.compile(r"\{(\d{1,2})\}")
 _WEAKNESS = re.compile(r"(?:cwe|cve)-[\d-]+\Z", re.IGNORECASE)
 
 Object = dict[str, Any]
 Quarantine = Callable[[str, Any, bytes], Entry]
 
 
-class _Run(msgspec.Struct):
+class _Run(msgspec.Struct, dict=True):
     """A run whose results stay bytes until each is looked at."""
 
     tool: Object = {}
     artifacts: list[Any] = []
     results: list[msgspec.Raw] | None = None
+
+    @cached_property
+    def driver(self) -> _Rules:
+        return _Rules(_object(self.tool, "driver"))
+
+    @cached_property
+    def extensions(self) -> list[_Rules]:
+        given = self.tool.get("extensions")
+        return [_Rules(_object(one)) for one in given] if isinstance(given, list) else []
+
+
+class _Rules:
+    """What one component of a tool says about its rules. A log may have very many: each is read once."""
+
+    def __init__(self, component: Object) -> None:
+        given = component.get("rules")
+        self.by_index = [_object(one) for one in given] if isinstance(given, list) else []
+        self.by_id: dict[str, Object] = {}
+        for one in self.by_index:
+            name = one.get("id")
+            if isinstance(name, str) and name:
+                self.by_id.setdefault(name, one)
 
 
 def read(top: Mapping[str, msgspec.Raw], quarantine: Quarantine) -> Iterator[Entry]:
@@ -79,7 +105,7 @@ def _results(place: str, run: _Run, quarantine: Quarantine) -> Iterator[Entry]:
 
 def _finding(run: _Run, result: Object, seen: Counter[tuple[str, ...]]) -> Finding:
     driver = _object(run.tool, "driver")
-    rule = _rule(run, driver, result)
+    rule = _rule(run, result)
     rule_id = clean(result.get("ruleId") or _object(result, "rule").get("id") or rule.get("id"), 200)
     message = _message(result, rule)
     if not rule_id and not message:
@@ -113,34 +139,37 @@ def _finding(run: _Run, result: Object, seen: Counter[tuple[str, ...]]) -> Findi
     )
 
 
-def _rule(run: _Run, driver: Object, result: Object) -> Object:
+def _rule(run: _Run, result: Object) -> Object:
     """What the tool says about the rule of this result, wherever the log keeps it."""
     reference = _object(result, "rule")
-    component = driver
+    rules = run.driver
     extension = _object(reference, "toolComponent").get("index")
-    extensions = run.tool.get("extensions")
-    if isinstance(extension, int) and isinstance(extensions, list) and 0 <= extension < len(extensions):
-        component = _object(extensions[extension])
-    rules = [one for one in component.get("rules") or () if isinstance(one, dict)]
+    if isinstance(extension, int) and 0 <= extension < len(run.extensions):
+        rules = run.extensions[extension]
     index = result.get("ruleIndex", reference.get("index"))
-    if isinstance(index, int) and 0 <= index < len(rules):
-        return dict(rules[index])
+    if isinstance(index, int) and 0 <= index < len(rules.by_index):
+        return rules.by_index[index]
     wanted = clean(result.get("ruleId") or reference.get("id"), 200)
     # A result may name a sub-rule: CA1000/1 is described by CA1000.
     ids = (wanted, wanted.rpartition("/")[0])
-    return next((dict(one) for name in ids if name for one in rules if one.get("id") == name), {})
+    return next((rules.by_id[name] for name in ids if name in rules.by_id), {})
 
 
 def _message(result: Object, rule: Object) -> str:
     message = _object(result, "message")
     text = clean(message.get("text"))
     if not text and message.get("id"):
-        text = clean(_object(_object(rule, "messageStrings"), str(message["id"])).get("text"))
+        text = clean(_object(_object(rule, "messageStrings"), clean(message["id"])).get("text"))
     arguments = message.get("arguments")
-    if isinstance(arguments, list):
-        for number, argument in enumerate(arguments[:20]):
-            text = text.replace(f"{{{number}}}", clean(argument, 500))
-    return clean(text)
+    if not isinstance(arguments, list):
+        return text
+
+    def argument(hole: re.Match[str]) -> str:
+        number = int(hole[1])
+        return clean(arguments[number], 500) if number < len(arguments) else hole[0]
+
+    # In one pass: what an argument says is not filled in again.
+    return clean(_HOLE.sub(argument, text))
 
 
 def _severity(result: Object, rule: Object) -> tuple[Severity, str]:
@@ -149,7 +178,7 @@ def _severity(result: Object, rule: Object) -> tuple[Severity, str]:
         if isinstance(score, (str, int, float)) and not isinstance(score, bool):
             try:
                 number = float(score)
-            except ValueError:
+            except (ValueError, OverflowError):
                 continue
             if 0 <= number <= 10:
                 return cvss_severity(number), f"security-severity {number:g}"
@@ -181,7 +210,10 @@ def _identity(
     for name, place in (("fingerprints", ()), ("partialFingerprints", (rule, uri))):
         given = _object(result, name)
         if given:
-            return (name, *place, *(f"{key}={clean(given[key], 500)}" for key in sorted(given)))
+            told = [f"{clean(key, 500)}={clean(given[key], 500)}" for key in sorted(given)]
+            if len(told) > FINGERPRINTS_KEPT:
+                told = [hashlib.sha256("\x1f".join(told).encode()).hexdigest()]
+            return (name, *place, *told)
     guid = clean(result.get("correlationGuid"), 100)
     if guid:
         return ("correlationGuid", guid)
