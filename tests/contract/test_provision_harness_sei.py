@@ -32,7 +32,7 @@ def granted(house, wavetank):
     return {rows(wavetank, "sys_user_role", f"sys_id={one['role']}")[0]["name"] for one in found}
 
 
-@pytest.mark.parametrize("profile", ["least", "documented"])
+@pytest.mark.parametrize("profile", ["least", "custom_fields", "documented"])
 @pytest.mark.parametrize("scheme", ["basic", "oauth_client"])
 def test_validate_connection(house, wavetank, scheme, profile):
     house.write(scheme, recipe="harness-sei", profile=profile)
@@ -64,6 +64,29 @@ def test_least_reads_three_tables_and_writes_nothing_whatever_it_is_given(house,
                 line.update(table, found[0]["sys_id"], {"short_description": "x", "title": "x"})
             with pytest.raises(NotAuthorized):
                 line.delete(table, found[0]["sys_id"])
+
+
+def test_custom_fields_are_known_and_no_column_can_be_changed(house, wavetank):
+    field = {"name": "incident", "element": "u_ward", "internal_type": "string", "active": "true"}
+    (made,) = wavetank.control("records/sys_dictionary", [field])["result"]
+    house.write("oauth_client", recipe="harness-sei", profile="custom_fields")
+    house.apply()
+    with house.wiring() as wiring:
+        line = wiring.connection("responder", wavetank.name).table
+        assert line.first("sys_dictionary", "name=incident^element=u_ward")["sys_id"] == made["sys_id"]
+        with pytest.raises(NotAuthorized):
+            line.update("sys_dictionary", made["sys_id"], {"column_label": "x"})
+        with pytest.raises(NotAuthorized):
+            line.create("sys_dictionary", {**field, "element": "u_other"})
+
+
+def test_preflight_says_what_each_role_is_needed_for(house):
+    house.write("basic", recipe="harness-sei")
+    house.apply()
+    checks = house.command("preflight")["result"]["checks"]
+    (roles,) = [one for one in checks if one["check"] == "roles"]
+    assert roles["evidence"]["needed"]["sn_change_read"] == "change requests are read with it"
+    assert set(roles["evidence"]["needed"]) <= set(roles["evidence"]["roles"])
 
 
 def test_a_table_it_does_not_see_is_named(house, wavetank):

@@ -27,7 +27,12 @@ def run(context: Context) -> Answer:
     return Answer(
         outcome=outcome,
         causes=tuple(_distinct([*found, *ruling])),
-        evidence={"roles": sorted(held), "missing": missing, "seen_by": "admin" if admin else "account"},
+        evidence={
+            "roles": sorted(held),
+            "missing": missing,
+            "needed": {role.name: role.because for role in context.roles},
+            "seen_by": "admin" if admin else "account",
+        },
     )
 
 
