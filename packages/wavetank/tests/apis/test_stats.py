@@ -111,3 +111,8 @@ def test_one_hidden_row_refuses_all_unless_told_otherwise(scene: Any) -> None:
 def test_what_is_not_built_is_said(scene: Any, name: str) -> None:
     path = f"/api/now/stats/incident?sysparm_count=true&{name}=all"
     assert scene.refused("GET", path)[:2] == (400, "Not built")
+
+
+@pytest.mark.parametrize("said", ["False", "FALSE", ""])
+def test_display_values_that_are_not_wanted_are_no_obstacle(scene: Any, said: str) -> None:
+    assert _stats(scene, sysparm_count="true", sysparm_display_value=said) == {"stats": {"count": "3"}}

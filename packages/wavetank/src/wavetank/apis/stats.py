@@ -64,7 +64,7 @@ async def _answer(request: Request) -> Response:
 
 def _statistics(call: Call) -> Response:
     unbuilt = [name for name in _UNBUILT if call.params.get(name)]
-    if unbuilt or call.params.get("sysparm_display_value", "false") != "false":
+    if unbuilt or call.params.get("sysparm_display_value", "").lower() not in ("", "false"):
         raise PlatformError(400, "Not built", "wavetank has no having, order or display values in statistics")
     instance, table = call.instance, call.table.name
     compiled = compile_query(instance.dictionary, table, table_api.query_of(call), table_api.context_of(call))
