@@ -55,12 +55,16 @@ log = logging.getLogger("wavetank")
 
 @dataclass(slots=True)
 class Exchange:
-    """One request, read to its end, and what became known of its caller."""
+    """One request, read to its end, and what became known of its caller.
+
+    `method` is as sent, `meant` as the override header has it.
+    """
 
     scope: Scope
     headers: Mapping[bytes, bytes]
     body: bytes
     method: str
+    meant: str
     path: str
     query: str
     table: str
@@ -141,8 +145,9 @@ class Front:
         found = TABLE.match(scope["path"])
         table = found.group(1) if found else ""
         presented = credentials.read(headers)
+        meant = _meant(scope["method"], headers)
         with self._instance.lock:
-            policy = self._policy(scope, headers, table)
+            policy = self._policy(scope["path"], meant, table)
             if policy is not None and not presented.scheme:
                 presented = policy.key(headers) or presented
             user = self._instance.identity.claimed(presented)
@@ -151,6 +156,7 @@ class Front:
             headers=headers,
             body=body,
             method=scope["method"],
+            meant=meant,
             path=scope["path"],
             query=scope["query_string"].decode("latin-1"),
             table=table,
@@ -160,14 +166,9 @@ class Front:
             scheme=presented.scheme,
         )
 
-    def _policy(self, scope: Scope, headers: Mapping[bytes, bytes], table: str) -> Policy | None:
+    def _policy(self, path: str, method: str, table: str) -> Policy | None:
         """The access policy that decides about a request to an API."""
-        if not scope["path"].startswith("/api/"):
-            return None
-        method = scope["method"]
-        if method == "POST":
-            method = headers.get(b"x-http-method-override", b"POST").decode("latin-1").upper()
-        return self._instance.policies.of(method, scope["path"], table)
+        return self._instance.policies.of(method, path, table) if path.startswith("/api/") else None
 
     async def _outcome(self, exchange: Exchange) -> Answer | Drop:
         fault = self._instance.faults.take(exchange.method, exchange.path, exchange.table, exchange.user)
@@ -262,7 +263,7 @@ class Front:
             exchange.authenticated = True
             exchange.user, exchange.scheme = session.user_name, session.scheme
             exchange.scope.setdefault("state", {})["session"] = session
-            gates.admit(instance, session, exchange.method, exchange.path, exchange.table)
+            gates.admit(instance, session, exchange.meant, exchange.path, exchange.table)
             exchange.extra.update(instance.rates.take(session.user_name, exchange.path, exchange.table))
 
     def _session(self, exchange: Exchange) -> Session:
@@ -356,6 +357,12 @@ class Front:
             size=size,
             ms=(time.perf_counter() - started) * 1000,
         )
+
+
+def _meant(method: str, headers: Mapping[bytes, bytes]) -> str:
+    """The method a request is for: a POST may name another."""
+    override = headers.get(b"x-http-method-override") if method == "POST" else None
+    return method if override is None else override.decode("latin-1").upper()
 
 
 HIBERNATING = (

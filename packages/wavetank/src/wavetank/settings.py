@@ -94,6 +94,12 @@ ALL: tuple[Setting, ...] = (
         "refuse",
         says="client id and secret of a token request in a Basic header instead of the form",
     ),
+    _choice(
+        "client_credentials_profile",
+        "ignored",
+        "needed",
+        says="whether the client credentials grant needs an OAuth entity profile of that grant type",
+    ),
     Setting("authorization_code_seconds", 60, (), "how long an authorization code is good for"),
     _choice(
         "insert_class",
@@ -105,7 +111,7 @@ ALL: tuple[Setting, ...] = (
         "useraccount_scope",
         "opens",
         "refused",
-        says="whether the scope useraccount opens every API to a client whose restriction is Useraccount scoped",
+        says="whether the scope useraccount opens every API to a client that is Useraccount scoped",
     ),
     _choice(
         "no_op_update",
@@ -130,6 +136,12 @@ ALL: tuple[Setting, ...] = (
         "",
         (),
         "the message of the 401 for an API key that is not taken; empty: as for a wrong password",
+    ),
+    _choice(
+        "api_key_scope",
+        "ignored",
+        "asked",
+        says="whether an API key needs the auth scope that a REST API is bound to",
     ),
     _choice("approval_needs", "all", "any", says="whose approval a task needs: every approver's or one's"),
     Setting("rate_rules", [], (), "inbound rate limits: [{table, user, path, limit, seconds, sys_id}]"),

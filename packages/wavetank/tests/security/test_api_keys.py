@@ -381,3 +381,56 @@ def test_before_washington_dc_there_are_no_keys(api):
     assert api.scene.instance.plugins.table(keys.TABLE) is None
     api.scene.instance.configure({"release": "washingtondc"})
     assert api.scene.instance.plugins.table(keys.TABLE) is not None
+
+
+@pytest.mark.claim("auth-needs-reset")
+def test_a_key_waits_for_a_mandatory_password_change_of_its_user(api):
+    token = api.key("svc")
+    api.policy(api.profile())
+    api.scene.database.update("sys_user", api.id_of("svc"), {"password_needs_reset": "true"})
+    assert api.ask(token).status == 200
+    api.scene.instance.set_property("glide.authenticate.api.user.reset_password.mandatory", "true")
+    assert api.ask(token).status == 401
+
+
+@pytest.mark.claim("policy-challenge-key")
+def test_a_key_profile_mapped_last_leaves_nothing_to_advertise(api):
+    policy = api.policy(BASIC_PROFILE, api.profile())
+    assert "www-authenticate" not in api.ask().headers
+    values = {"all_authn_scheme_authenticate_header": "true"}
+    api.scene.database.update("sys_api_access_policy", policy, values)
+    assert api.ask().headers["www-authenticate"] == BASIC
+
+
+@pytest.mark.claim("api-key-prefix")
+def test_a_prefix_of_the_auth_parameter_comes_before_the_key(api):
+    token = api.key("svc")
+    own = {"parameter_name": "x-sn-apikey", "type": "auth_header", "prefix": "Key"}
+    api.policy(api.profile(api.scene.add("sys_token_auth_parameter", **own)))
+    assert api.ask(token).status == 401
+    assert api.ask(f"Key {token}").status == 200
+
+
+@pytest.mark.claim("api-key-scope")
+def test_whether_a_key_needs_the_scope_of_an_api_is_a_setting(api):
+    scope = api.scene.add("sys_auth_scope", name="tables")
+    api.scene.add("sys_api_access_scope", auth_scope=scope, api_path="now/table", active="true")
+    plain, scoped = api.key("svc"), api.key("svc", auth_scope=f"{'0' * 32},{scope}")
+    api.policy(api.profile())
+    assert [api.ask(token).status for token in (plain, scoped)] == [200, 200]
+    api.scene.instance.configure({"api_key_scope": "asked"})
+    assert [api.ask(token).status for token in (plain, scoped)] == [403, 200]
+
+
+def test_a_policy_on_get_covers_head(api, basic):
+    api.scene.user("ada")
+    api.policy(api.profile(), apply_all_methods="false", http_method="GET")
+    assert api.ask(method="HEAD", **basic("ada")).status == 401
+
+
+@pytest.mark.claim("policy-version")
+def test_an_address_without_a_version_is_not_of_a_policy_for_one(api):
+    token = api.key("svc")
+    api.policy(api.profile(), apply_all_versions="false", version="v2")
+    assert api.ask(token, path="v2/table/incident").status != 401
+    assert api.ask(token).status == 401

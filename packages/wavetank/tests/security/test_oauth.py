@@ -207,3 +207,52 @@ def test_a_form_that_is_no_text_is_refused_like_any_other(door):
     answer = door.ask("POST", "/oauth_token.do", b"grant_type=password&client_id=\xff")
     assert answer.status == 401
     assert answer.body == {"error_description": "access_denied", "error": "server_error"}
+
+
+@pytest.mark.claim("oauth-credential-deleted")
+def test_a_token_ends_with_its_record(scene, client, door):
+    client()
+    scene.user("ada")
+    first = _password(door).body
+    assert _whoami(door, first["access_token"]).status == 200
+    (row,) = scene.database.find("oauth_credential", type="access_token")
+    scene.database.delete("oauth_credential", row["sys_id"])
+    assert _whoami(door, first["access_token"]).status == 401
+    again = _password(door).body
+    assert again["access_token"] != first["access_token"]
+    assert again["refresh_token"] == first["refresh_token"]
+    assert _whoami(door, again["access_token"]).status == 200
+
+
+@pytest.mark.claim("auth-needs-reset")
+def test_a_running_token_waits_for_a_mandatory_password_change(scene, client, door):
+    client()
+    user = scene.user("ada")
+    token = _password(door).body["access_token"]
+    scene.database.update("sys_user", user, {"password_needs_reset": "true"})
+    assert _whoami(door, token).status == 200
+    scene.instance.set_property("glide.authenticate.api.user.reset_password.mandatory", "true")
+    assert _whoami(door, token).status == 401
+
+
+@pytest.mark.claim("oauth-public-client")
+def test_a_public_client_needs_its_secret_for_a_password(scene, client, door):
+    client(public_client="true")
+    scene.user("ada")
+    form = {"grant_type": "password", "client_id": "app", "username": "ada", "password": "sesame"}
+    assert (door.token(**form).status, door.token(**form).body) == (401, DENIED)
+    refresh = _password(door).body["refresh_token"]
+    form = {"grant_type": "refresh_token", "client_id": "app", "refresh_token": refresh}
+    assert door.token(**form).status == 200
+
+
+@pytest.mark.claim("oauth-client-credentials-profile")
+def test_whether_client_credentials_need_a_profile_is_a_setting(scene, client, door):
+    entity = client(user=scene.user("svc"))["sys_id"]
+    scene.instance.set_property(CLIENT_GRANT, "true")
+    form = {"grant_type": "client_credentials", "client_id": "app", "client_secret": "s3cret"}
+    assert door.token(**form).status == 200
+    scene.instance.configure({"client_credentials_profile": "needed"})
+    assert door.token(**form).status == 401
+    scene.add("oauth_entity_profile", oauth_entity=entity, grant_type="client_credentials")
+    assert door.token(**form).status == 200

@@ -25,9 +25,9 @@ class Caller:
         values = {"oauth_entity": self.entity, "auth_scope": scope}
         self._scene.add("oauth_entity_auth_scope_mapping", **values)
 
-    def ask(self, method="GET", path="/api/now/table/incident"):
+    def ask(self, method="GET", path="/api/now/table/incident", **headers):
         """ "" when the call passes, else the detail of the 403."""
-        answer = self._door.ask(method, path, authorization=f"Bearer {self._token}")
+        answer = self._door.ask(method, path, authorization=f"Bearer {self._token}", **headers)
         if (
             answer.status == 405
             or answer.status < 400
@@ -182,3 +182,27 @@ def test_the_path_of_a_binding_follows_its_api(scene):
 
     row = pipeline.insert(scene.instance, None, "sys_api_access_scope", {"api": TABLE_API})
     assert row["api_path"] == "now/table"
+
+
+@pytest.mark.claim("oauth-scope-per-method")
+def test_the_method_that_is_meant_needs_the_scope(caller, bind):
+    app = caller("unrestricted")
+    read = bind("read", apply_all_methods="false", http_method="GET")
+    bind("erase", apply_all_methods="false", http_method="DELETE")
+    app.add(read)
+    assert app.ask("POST") == ""
+    assert app.ask("POST", x_http_method_override="delete") == MISSING.format("erase")
+    assert app.ask("HEAD") == ""
+
+
+def test_a_head_request_is_a_get(caller, bind):
+    bind("read", apply_all_methods="false", http_method="GET")
+    assert caller("unrestricted").ask("HEAD") == MISSING.format("read")
+
+
+def test_a_mapping_without_a_scope_opens_nothing(scene, caller, bind):
+    bind("first")
+    app = caller("unrestricted")
+    app.add("")
+    scene.instance.set_property("glide.oauth.token.scope.useraccount", "")
+    assert app.ask() == MISSING.format("first")

@@ -27,6 +27,8 @@ BODY_ONLY = "glide.oauth.allow.parameters.in.post.body.only"
 STATE_REQUIRED = "glide.oauth.state.parameter.required"
 DEFAULT_ACCESS = 1800
 DEFAULT_REFRESH = 8_640_000
+# What a client without a secret may ask for (ServiceNow docs: Authorization code grant workflow).
+_PUBLIC = frozenset({"authorization_code", "refresh_token"})
 
 log = logging.getLogger("wavetank.oauth")
 Form = Mapping[str, str]
@@ -103,6 +105,10 @@ def _password(instance: Instance, client: Row, form: Form) -> dict[str, Any]:
 def _client_credentials(instance: Instance, client: Row, _form: Form) -> dict[str, Any]:
     if instance.property(CLIENT_GRANT, "false") != "true":
         raise Refused(f"the client credentials grant is off: {CLIENT_GRANT}")
+    if instance.settings.get("client_credentials_profile") == "needed":
+        profile = {"oauth_entity": client["sys_id"], "grant_type": "client_credentials"}
+        if instance.database.first("oauth_entity_profile", **profile) is None:
+            raise Refused("the registry entry has no profile for the client credentials grant")
     user = instance.database.get("sys_user", client["user"]) if client["user"] else None
     if user is None:
         raise Refused("the registry entry has no OAuth application user")
@@ -155,12 +161,12 @@ def _lifespan(text: str, default: int) -> int:
 
 
 def _client(instance: Instance, form: Form, kind: str) -> Row:
-    """The registry entry that asks, proven by its secret; a public one may refresh without."""
+    """The registry entry that asks, proven by its secret; a public one may redeem codes without."""
     wanted = form.get("client_id", "")
     client = registered(instance, wanted)
     if client is None:
         raise Refused(f"invalid_client: {wanted!r} is unknown or inactive")
-    if client["public_client"] == "true" and kind != "client_credentials" and "client_secret" not in form:
+    if client["public_client"] == "true" and kind in _PUBLIC and "client_secret" not in form:
         return client
     try:
         secret = instance.seal.open(client["client_secret"])

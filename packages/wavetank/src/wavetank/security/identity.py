@@ -68,8 +68,7 @@ class Identity:
         elif presented.scheme == "bearer":
             session = self._bearer(presented.secret)
         elif presented.scheme == "api_key":
-            user = self.keys.user(presented.secret)
-            session = self.session(user, "api_key") if user else None
+            session = self._key(presented.secret)
         else:
             session = None
         if session is None:
@@ -146,9 +145,18 @@ class Identity:
         if token is None or token.kind != "access":
             return None
         user = self._instance.database.get("sys_user", token.user)
-        if user is None or user["active"] == "false" or user["locked_out"] == "true":
+        if user is None or not self.may_log_in(user):
             return None
         return self.session(user, token.scheme, token.client)
+
+    def _key(self, secret: str) -> Session | None:
+        key = self.keys.good(secret)
+        user = self._instance.database.get("sys_user", key["user"]) if key else None
+        if key is None or user is None or not self.may_log_in(user):
+            return None
+        # A key whose scopes are asked is the client of its session.
+        scoped = self._instance.settings.get("api_key_scope") == "asked"
+        return self.session(user, "api_key", key["sys_id"] if scoped else "")
 
     def _load(self, user: Mapping[str, str], scheme: str, client: str) -> Session:
         held = self._instance.database.execute(ROLES, (user["sys_id"],)).fetchall()

@@ -40,17 +40,13 @@ class Keys:
             self._known = dict(self._read())
         return self._known.get(_digest(secret))
 
-    def user(self, secret: str) -> Mapping[str, str] | None:
-        """The user a key runs as; None when the key, or the user, is not to be let in."""
+    def good(self, secret: str) -> Mapping[str, str] | None:
+        """The row of the key if it is active and not over."""
         key = self.find(secret)
         if key is None or key["active"] != "true":
             return None
-        if key["expires"] and key["expires"] <= self._instance.clock.text():
-            return None
-        user = self._instance.database.get("sys_user", key["user"])
-        if user is None or user["active"] == "false" or user["locked_out"] == "true":
-            return None
-        return user
+        over = key["expires"] and key["expires"] <= self._instance.clock.text()
+        return None if over else key
 
     def _read(self) -> Iterator[tuple[bytes, Mapping[str, str]]]:
         for row in self._instance.database.find(TABLE):

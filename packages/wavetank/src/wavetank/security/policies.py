@@ -49,6 +49,7 @@ class Profile:
     kind: str
     entity: str = ""
     header: bytes = b""
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class Target:
 
     @classmethod
     def of(cls, method: str, path: str, table: str) -> "Target":
+        """The target of an address; a HEAD request is a GET without the body."""
+        method = "GET" if method == "HEAD" else method
         found = _VERSION.fullmatch(path.removeprefix("/api/"))
         if found is None:
             return cls(method, path.removeprefix("/api/"), "", table)
@@ -106,7 +109,9 @@ class Policy:
         """The API key a request brings in the header of a mapped key profile."""
         for profile in self.profiles:
             if profile.kind == "http_key_auth" and profile.header in headers:
-                return Presented("api_key", "", headers[profile.header].decode("latin-1"))
+                said = headers[profile.header].decode("latin-1")
+                fits = said.startswith(profile.prefix)
+                return Presented("api_key", "", said.removeprefix(profile.prefix).strip() if fits else "")
         return None
 
     def takes(self, scheme: str, client: str = "") -> bool:
@@ -120,10 +125,9 @@ class Policy:
         )
 
     def challenges(self) -> list[str]:
-        """What a 401 advertises, the profile mapped last first."""
-        known = [_CHALLENGES[each.kind] for each in reversed(self.profiles) if each.kind in _CHALLENGES]
-        found = list(dict.fromkeys(known))
-        return found if self.advertises_all else found[:1]
+        """What a 401 advertises: the scheme of the profile mapped last, or all of them, the last first."""
+        told = reversed(self.profiles if self.advertises_all else self.profiles[-1:])
+        return list(dict.fromkeys(_CHALLENGES[each.kind] for each in told if each.kind in _CHALLENGES))
 
 
 # method, resource, version: the rank
@@ -237,7 +241,8 @@ class Policies:
             elif kind == "http_key_auth" and self._instance.plugins.active(plugins.API_KEYS):
                 parameter = database.get("sys_token_auth_parameter", row["auth_parameter"])
                 if parameter is not None and parameter["type"] == "auth_header":
-                    yield Profile(kind, header=parameter["parameter_name"].lower().encode("latin-1"))
+                    name = parameter["parameter_name"].lower().encode("latin-1", "replace")
+                    yield Profile(kind, header=name, prefix=parameter["prefix"])
 
 
 def fill_path(change: "Change") -> None:

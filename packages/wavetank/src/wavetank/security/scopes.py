@@ -1,7 +1,8 @@
 """Which APIs an OAuth client reaches: the authentication scopes of its registry entry.
 
-Read at the time of the call, so a change reaches tokens that are already out. Basic, session and API key
-callers have no scopes (ServiceNow docs: REST API auth scope, REST API scope troubleshooting).
+Read at the time of the call, so a change reaches tokens that are already out. Basic and session callers
+have no scopes (ServiceNow docs: REST API auth scope, REST API scope troubleshooting); API keys have a field
+for them, and whether it is asked is a setting.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from wavetank.errors import PlatformError
+from wavetank.security.keys import TABLE as KEYS
 from wavetank.security.policies import Target, fits
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ ALLOW_UNSCOPED = "glide.security.oauth_allow_unscoped_clients"
 
 
 def admit(instance: "Instance", client: str, method: str, path: str) -> None:
-    """Lets a call with a token of the registry entry through, or raises PlatformError 403."""
+    """Lets a call of a registry entry (with its token) or of a key through, or raises PlatformError 403."""
     if instance.property(CHECK, "true") == "false":
         return
     known = _read(instance)
@@ -44,7 +46,8 @@ def admit(instance: "Instance", client: str, method: str, path: str) -> None:
 
 def _account_wide(instance: "Instance", status: str, held: frozenset[str]) -> bool:
     """Whether the client holds the scope that opens every API: the one a property names, by sys_id."""
-    if instance.property(ACCOUNT) not in held:
+    account = instance.property(ACCOUNT)
+    if not account or account not in held:
         return False
     return status != "useraccount" or instance.settings.get("useraccount_scope") == "opens"
 
@@ -69,7 +72,7 @@ class _Bound:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Status and scopes of each client that has either, the APIs that ask for a scope, names of scopes."""
+    """Status and scopes of each client and key, the APIs that ask for a scope, names of scopes."""
 
     clients: Mapping[str, tuple[str, frozenset[str]]]
     bound: tuple[_Bound, ...]
@@ -82,7 +85,7 @@ _known: "WeakKeyDictionary[Instance, tuple[int, _Known]]" = WeakKeyDictionary()
 def _read(instance: "Instance") -> _Known:
     """What the tables say, read again only after one of them was written."""
     database = instance.database
-    revision = database.revision(ENTITIES, MAPPINGS, SCOPES, BOUND)
+    revision = database.revision(ENTITIES, MAPPINGS, SCOPES, BOUND, KEYS)
     known = _known.get(instance)
     if known is None or known[0] != revision:
         held: dict[str, set[str]] = {}
@@ -92,6 +95,9 @@ def _read(instance: "Instance") -> _Known:
             row["sys_id"]: (row["scope_restriction_status"], frozenset(held.get(row["sys_id"], ())))
             for row in database.find(ENTITIES)
         }
+        for row in database.find(KEYS):
+            scopes = (each.strip() for each in row["auth_scope"].split(","))
+            clients[row["sys_id"]] = ("", frozenset(filter(None, scopes)))
         bound = (_bound(row) for row in database.find(BOUND, active="true") if row["api_path"])
         names = {row["sys_id"]: row["name"] for row in database.find(SCOPES)}
         known = _known[instance] = (revision, _Known(clients, tuple(bound), names))

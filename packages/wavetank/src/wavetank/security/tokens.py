@@ -41,6 +41,8 @@ class Tokens:
         self._instance = instance
         self._known: dict[str, Token] = {}
         self._current: dict[tuple[Kind, str, str, str], str] = {}
+        self._revision = -1
+        self._recorded: set[str] = set()
         self.reload()
 
     def reload(self) -> None:
@@ -66,11 +68,11 @@ class Tokens:
         return running, max(0, int(token.expires - self._instance.clock.seconds() - 0.001))
 
     def find(self, secret: str) -> Token | None:
-        """The token, unless it is unknown, revoked or expired."""
+        """The token, unless it is unknown, revoked or expired, or its record was deleted."""
         token = self._known.get(_digest(secret)) if secret else None
         if token is None or token.expires <= self._instance.clock.seconds():
             return None
-        return token
+        return token if self._is_recorded(token.row) else None
 
     def revoke(self, secret: str) -> bool:
         """Ends a token at once; says whether it was known."""
@@ -79,6 +81,16 @@ class Tokens:
             return False
         self._instance.database.delete(TABLE, token.row)
         return True
+
+    def _is_recorded(self, row: str) -> bool:
+        """Whether the record of a token is there, asked again only after one was written or deleted."""
+        revision = self._instance.database.revision(TABLE)
+        if revision != self._revision:
+            self._revision = revision
+            self._recorded.clear()
+        if row not in self._recorded and self._instance.database.get(TABLE, row) is not None:
+            self._recorded.add(row)
+        return row in self._recorded
 
     def _new(
         self, kind: Kind, user: Mapping[str, str], client: Mapping[str, str], scheme: str, seconds: int

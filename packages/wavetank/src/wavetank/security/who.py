@@ -17,7 +17,8 @@ class Session:
 
     `roles` are the roles held by a row of sys_user_has_role, granted or inherited; `explicit_roles`
     only those granted to the user itself. `scheme` is basic, api_key, oauth_password, oauth_client,
-    oauth_code or session (a login in the UI).
+    oauth_code or session (a login in the UI). `client` is the sys_id of whose scopes count: the registry
+    entry of an OAuth token, or an API key; "" for callers without scopes.
     """
 
     user: Mapping[str, str]
