@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from linkspan.demo.stage import USER_NAME, Stage
+from linkspan.demo.stage import Stage
 from tests import needs
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
@@ -18,31 +18,14 @@ SOON = 30_000  # milliseconds
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Three instances, the account on each, preflight passed, the hub running with follow-ups."""
+    """Three instances, the account on each, preflight passed, the hub running."""
     needs.require("browser")
     with Stage(tmp_path_factory.mktemp("pages")) as stage:
         stage.start_fleet()
-        config = stage.config.read_text(encoding="utf-8")
-        wished = config.replace("push: false}", "push: false, follow_ups: task}")
-        assert wished != config
-        stage.config.write_text(wished, encoding="utf-8")
         stage.provision()
         stage.preflight()
-        allow_tasks(stage)
         stage.start_hub()
         yield stage
-
-
-def allow_tasks(stage: Stage) -> None:
-    """Give the sync's account the role that may read and write tasks."""
-    prod = stage.instance("prod")
-
-    def first(table: str, query: str) -> str:
-        rows = prod.get(f"/api/now/table/{table}", sysparm_query=query, sysparm_fields="sys_id")["result"]
-        return str(rows[0]["sys_id"])
-
-    role = {"user": first("sys_user", f"user_name={USER_NAME}"), "role": first("sys_user_role", "name=itil")}
-    assert prod.call("POST", "/api/now/table/sys_user_has_role", body=role).status == 201
 
 
 @pytest.fixture(scope="module")

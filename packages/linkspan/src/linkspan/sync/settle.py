@@ -7,9 +7,9 @@ are committed last, together with the new base.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -18,32 +18,23 @@ from linkspan.core import clock
 from linkspan.core.errors import (
     LinkspanError,
     NotAuthenticated,
-    NotAuthorized,
     NotFound,
-    RateLimited,
     Rejected,
     SecretUnavailable,
     Stale,
 )
 from linkspan.core.peer import PeerIncident, PeerNote
 from linkspan.feed.journal import digest, plain
-from linkspan.mapping.contract import RecordMapping, Unmapped, Untaken
+from linkspan.mapping.contract import Unmapped, Untaken
 from linkspan.store import inbox, links, watermarks
 from linkspan.store.inbox import Event
 from linkspan.store.links import Link
 from linkspan.sync.binding import Binding
+from linkspan.sync.ending import Ending, Waits
 from linkspan.sync.merge import Base, Conflict, Left, columns_of, merge, rebase
+from linkspan.sync.work import NOT_TAKEN, Record, Work, agree, all_columns, known, start
 
 ROUNDS = 8
-OWN_KEPT = 40  # own versions remembered per link; an echo older than that is long accounted for
-FIRST_RETRY_SECONDS = 0.5
-LAST_RETRY_SECONDS = 60.0
-WAIT_SECONDS = 5.0  # for a parent, which wakes its children when it has come
-NOT_TAKEN = "not_taken"
-
-Record = Mapping[str, str]
-T = TypeVar("T")
-
 log = structlog.get_logger("linkspan.sync")
 
 
@@ -53,46 +44,10 @@ class Gone(LinkspanError):
     code = "gone"
 
 
-class Waits(LinkspanError):
-    """What this belongs to is not there yet."""
-
-    code = "waits"
-    retryable = True
-
-
 class Elsewhere(LinkspanError):
     """What this belongs to is not in the sync."""
 
     code = "elsewhere"
-
-
-@dataclass
-class _Work:
-    """One drain in progress: what is known of both sides and what was done."""
-
-    link: Link
-    events: Sequence[Event]
-    base: Base
-    record: Record | None
-    record_mod: int  # the sys_mod_count that ``record`` shows
-    merged_mod: int  # the one that was merged before this drain began
-    peer: PeerIncident | None
-    own_mods: set[int]
-    own_versions: set[int]
-    mod_count: int
-    peer_version: int
-    fresh: bool = False
-    wrote_record: bool = False
-    wrote_peer: bool = False
-    conflicts: list[Conflict] = field(default_factory=list)
-    peer_notes: list[tuple[str, str, str]] = field(default_factory=list)  # key, sent, counterpart
-    untaken_notes: list[str] = field(default_factory=list)
-    left: dict[str, Left] = field(default_factory=dict)
-    parted: bool = False
-
-    @property
-    def source(self) -> inbox.Side:
-        return "instance" if self.link.born == "instance" else "peer"
 
 
 class Settler:
@@ -100,7 +55,7 @@ class Settler:
 
     def __init__(self, binding: Binding) -> None:
         self._binding = binding
-        self._refused = True  # an earlier process may have been
+        self._end = Ending(binding)
 
     def drain(self, link_id: int) -> None:
         """Serve the waiting events of a link. Errors end up on the link, not in the caller."""
@@ -110,36 +65,36 @@ class Settler:
         if not events or link.not_before > clock.now():
             return
         try:
-            self._settle(_start(link, events))
+            self._settle(start(link, events))
         except Unmapped as error:
             rejected = Rejected(
                 str(error),
                 code="unmapped_value",
                 fix="give it a value the mapping knows; the next change tries again",
             )
-            self._park(link, events, rejected)
+            self._end.park(link, events, rejected)
         except Elsewhere as error:
-            self._filter(link, events, error)
+            self._end.filter(link, events, error)
         except Gone as error:
-            self._bury(link, events, error)
+            self._end.bury(link, events, error)
         except LinkspanError as error:
             # A login that fails is the connection's trouble, not the event's: nothing is given up for it.
             if error.retryable or isinstance(error, NotAuthenticated | SecretUnavailable):
-                self._postpone(link, error)
+                self._end.postpone(link, error)
             else:
-                self._park(link, events, error)
+                self._end.park(link, events, error)
         except Exception as error:
             # Raised further it would end in the engine's log, and the sweeper would be back in a second.
             log.exception("bug", sync=self._binding.name, link=link_id)
             bug = LinkspanError(repr(error), code="bug", where=link.number, fix="report it with the log")
-            self._postpone(link, bug)
+            self._end.postpone(link, bug)
 
     # --- the story
 
-    def _settle(self, work: _Work) -> None:
+    def _settle(self, work: Work) -> None:
         met = "record" in (work.link.base or {})
         if met and self._nothing_new(work):
-            self._finish(work)
+            self._end.finish(work)
             return
         try:
             if met:
@@ -156,9 +111,9 @@ class Settler:
             self._notes_to_record(work)
             self._notes_to_peer(work)
         self._merge(work)
-        self._finish(work)
+        self._end.finish(work)
 
-    def _nothing_new(self, work: _Work) -> bool:
+    def _nothing_new(self, work: Work) -> bool:
         """True when every event is our own doing or was seen together with a later one."""
         return all(
             (
@@ -169,11 +124,11 @@ class Settler:
             for event in work.events
         )
 
-    def _create_on_peer(self, work: _Work) -> None:
+    def _create_on_peer(self, work: Work) -> None:
         binding = self._binding
         if work.record is None:
             self._read_record(work)
-        record = _known(work.record)
+        record = known(work.record)
         parent = self._parent(work, sys_id=record["parent"]).peer_id if binding.parents else ""
         work.base = self._begin(work, self._first_values(record))
         key = binding.peer_key(record["sys_id"])
@@ -189,7 +144,7 @@ class Settler:
         work.wrote_peer = True
         work.peer = made if made.version == 1 else self._fetch_peer(work, made.id)
 
-    def _partly_created(self, work: _Work, error: Rejected, *, key: str, parent: str) -> PeerIncident:
+    def _partly_created(self, work: Work, error: Rejected, *, key: str, parent: str) -> PeerIncident:
         """The far side has created what it takes: asked again with the same key, it answers with that."""
         if error.code != NOT_TAKEN:
             raise error
@@ -199,7 +154,7 @@ class Settler:
 
     def _first_values(self, record: Record) -> Base:
         """What the far side is to be created with; what it cannot hold counts as not agreed upon."""
-        mapping, columns = self._binding.mapping, _columns(self._binding.mapping, record)
+        mapping, columns = self._binding.mapping, all_columns(self._binding.mapping, record)
         values = {}
         for name in mapping.fields:
             try:
@@ -209,7 +164,7 @@ class Settler:
                 columns |= dict.fromkeys(mapping.columns[name], "")
         return Base(peer=values, record=columns)
 
-    def _create_record(self, work: _Work) -> None:
+    def _create_record(self, work: Work) -> None:
         binding, mapping = self._binding, self._binding.mapping
         work.peer = self._fetch_peer(work)
         extra = mapping.at_creation(binding.account)
@@ -222,7 +177,7 @@ class Settler:
                 columns |= mapping.write(name, values[name], None)
             except Untaken:
                 values[name] = ""  # not agreed upon: the merge says so
-        expected = _columns(mapping, mapping.expected(columns))
+        expected = all_columns(mapping, mapping.expected(columns))
         work.base = self._begin(work, Base(peer=values, record=expected))
         extra["correlation_display"] = f"{binding.peer_title} {work.peer.reference}"
         record = binding.records.create(
@@ -234,7 +189,7 @@ class Settler:
         self._took_record(work, record, own=int(record["sys_mod_count"]) == 0)
         work.wrote_record = True
 
-    def _parent(self, work: _Work, *, sys_id: str = "", peer_id: str = "") -> Link:
+    def _parent(self, work: Work, *, sys_id: str = "", peer_id: str = "") -> Link:
         """The link of the incident that a follow-up belongs to, once it has both sides.
 
         Raises Waits until then, Elsewhere when that incident is not in the sync.
@@ -262,7 +217,7 @@ class Settler:
             )
         return found
 
-    def _begin(self, work: _Work, base: Base) -> Base:
+    def _begin(self, work: Work, base: Base) -> Base:
         """Commit what is about to be created. After a crash it is still the base: what differs
         from it by then is somebody's change and not ours.
         """
@@ -274,8 +229,8 @@ class Settler:
             links.change(connection, work.link.id, base={**saved, "creating": creating})
         return base
 
-    def _notes_to_record(self, work: _Work) -> None:
-        peer = _known(work.peer)
+    def _notes_to_record(self, work: Work) -> None:
+        peer = known(work.peer)
         with self._binding.database.read() as connection:
             sent = links.notes(connection, work.link.id, "peer")
         for note in peer.notes:
@@ -283,9 +238,9 @@ class Settler:
                 continue
             sent[note.id] = self._note_to_record(work, note, list(sent.values()))
 
-    def _note_to_record(self, work: _Work, note: PeerNote, sent: Sequence[str]) -> str:
+    def _note_to_record(self, work: Work, note: PeerNote, sent: Sequence[str]) -> str:
         binding = self._binding
-        sys_id = _known(work.record)["sys_id"]
+        sys_id = known(work.record)["sys_id"]
         text = plain(f"{note.author} via {binding.peer_title}: {note.text}")
         text_digest = digest(text)
 
@@ -312,8 +267,8 @@ class Settler:
             self._took_record(work, record, own=True)
         return text_digest
 
-    def _notes_to_peer(self, work: _Work) -> None:
-        peer = _known(work.peer)
+    def _notes_to_peer(self, work: Work) -> None:
+        peer = known(work.peer)
         newest = max((e for e in work.events if e.side == "instance"), key=lambda e: e.version, default=None)
         if newest is None:
             return
@@ -344,10 +299,10 @@ class Settler:
                 work.peer_version = after.version
             work.peer = after
 
-    def _merge(self, work: _Work) -> None:
+    def _merge(self, work: Work) -> None:
         mapping = self._binding.mapping
         for _ in range(ROUNDS):
-            peer, record = _known(work.peer), _known(work.record)
+            peer, record = known(work.peer), known(work.record)
             decided = merge(
                 mapping, work.base, peer=peer.values, record=record, source=work.source, left=work.left
             )
@@ -366,7 +321,7 @@ class Settler:
                 self._write_record(work, decided.to_record)
         raise Stale("both sides keep changing; trying again", where=work.link.number)
 
-    def _decide(self, work: _Work, conflicts: Sequence[Conflict]) -> None:
+    def _decide(self, work: Work, conflicts: Sequence[Conflict]) -> None:
         """Commit conflicts before the losing value is overwritten: a crash between would forget it."""
         new = [conflict for conflict in conflicts if conflict not in work.conflicts]
         if not new:
@@ -379,7 +334,7 @@ class Settler:
 
     # --- reading and writing one side
 
-    def _fetch_peer(self, work: _Work, peer_id: str | None = None) -> PeerIncident:
+    def _fetch_peer(self, work: Work, peer_id: str | None = None) -> PeerIncident:
         wanted = peer_id or work.link.peer_id or ""
         found = self._binding.peer.fetch(wanted)
         if found is None:
@@ -392,7 +347,7 @@ class Settler:
             work.peer_version = max(work.peer_version, found.version)
         return found
 
-    def _read_record(self, work: _Work) -> None:
+    def _read_record(self, work: Work) -> None:
         binding = self._binding
         sys_id = work.record["sys_id"] if work.record is not None else work.link.sys_id or ""
         record = binding.connection.table.get(binding.table, sys_id, fields=binding.mapping.record_fields)
@@ -404,15 +359,15 @@ class Settler:
             )
         self._took_record(work, record, own=False)
 
-    def _took_record(self, work: _Work, record: Record, *, own: bool) -> None:
+    def _took_record(self, work: Work, record: Record, *, own: bool) -> None:
         version = int(record["sys_mod_count"] or 0)
         if own:
             work.own_mods.add(version)
         work.record, work.record_mod, work.fresh = record, max(work.record_mod, version), True
 
-    def _write_record(self, work: _Work, columns: Mapping[str, str]) -> None:
+    def _write_record(self, work: Work, columns: Mapping[str, str]) -> None:
         binding = self._binding
-        before, peer = _known(work.record), _known(work.peer)
+        before, peer = known(work.record), known(work.peer)
         record = binding.connection.table.update(
             binding.table, before["sys_id"], dict(columns), fields=binding.mapping.record_fields
         )
@@ -431,10 +386,10 @@ class Settler:
                     fix=f"check field ACLs, data policies and business rules on {binding.table}.{column}",
                     where=record["number"],
                 )
-        work.base = _agree(mapping, work.base, written, peer=peer.values, record=record)
+        work.base = agree(mapping, work.base, written, peer=peer.values, record=record)
 
-    def _write_peer(self, work: _Work, values: Mapping[str, str]) -> None:
-        before, record = _known(work.peer), _known(work.record)
+    def _write_peer(self, work: Work, values: Mapping[str, str]) -> None:
+        before, record = known(work.peer), known(work.record)
         try:
             after = self._binding.peer.update(before.id, values, version=before.version)
         except Rejected as error:
@@ -449,13 +404,13 @@ class Settler:
         work.peer = after
         work.wrote_peer = True
         taken = [name for name in values if name not in work.left]
-        work.base = _agree(self._binding.mapping, work.base, taken, peer=after.values, record=record)
+        work.base = agree(self._binding.mapping, work.base, taken, peer=after.values, record=record)
 
     def _leave(
-        self, work: _Work, values: Mapping[str, str], after: PeerIncident, error: LinkspanError
+        self, work: Work, values: Mapping[str, str], after: PeerIncident, error: LinkspanError
     ) -> None:
         """The far side refused some of ``values``: which ones shows in what it has ``after`` that."""
-        mapping, record = self._binding.mapping, _known(work.record)
+        mapping, record = self._binding.mapping, known(work.record)
         refused = {name: value for name, value in values.items() if after.values[name] != value}
         for name, value in refused.items():
             work.left[name] = Left(
@@ -471,7 +426,7 @@ class Settler:
         agreed = {**work.base.peer, **{name: after.values[name] for name in refused}}
         work.base = Base(peer=agreed, record=work.base.record)
 
-    def _foreign_notes(self, work: _Work, event: Event) -> list[dict[str, Any]]:
+    def _foreign_notes(self, work: Work, event: Event) -> list[dict[str, Any]]:
         # A note of spaces says nothing, and a far side may refuse it.
         written = (event.payload or {}).get("notes", ())
         notes = [note for note in written if not note["ours"] and note["text"]]
@@ -483,7 +438,7 @@ class Settler:
 
     # --- how it ends
 
-    def _part(self, work: _Work) -> bool:
+    def _part(self, work: Work) -> bool:
         """The far side's thing is gone: close the record once, where the mapping says so.
 
         False when it says nothing of that.
@@ -494,7 +449,7 @@ class Settler:
                 return False
         elif not work.parted:
             self._read_record(work)
-            record = _known(work.record)
+            record = known(work.record)
             columns = mapping.when_gone(record, binding.peer_title)
             if columns is None:
                 return False
@@ -504,204 +459,8 @@ class Settler:
                 )
                 self._took_record(work, record, own=True)
                 work.wrote_record = True
-            work.base = Base(peer=work.base.peer, record=_columns(mapping, record))
+            work.base = Base(peer=work.base.peer, record=all_columns(mapping, record))
             work.parted = True
         work.left = {}
-        self._finish(work)
+        self._end.finish(work)
         return True
-
-    def _finish(self, work: _Work) -> None:
-        link, record, peer = work.link, work.record, work.peer
-        read = [
-            event.version for event in work.events if event.side == "instance" and event.payload is not None
-        ]
-        accounted = max([work.mod_count, *read])
-        while accounted + 1 in work.own_mods:
-            accounted += 1
-        saved = link.base or {}
-        met = "record" in saved
-        kept = list(saved.get("kept", ()))
-        parked = {"instance": list(work.untaken_notes), "peer": []}
-        for name, left in work.left.items():
-            if saved.get("left", {}).get(name) != asdict(left):
-                parked["peer" if left.by == "instance" else "instance"].append(f"{name}: {left.cause}")
-        if work.untaken_notes:
-            kept += [max((e for e in work.events if e.side == "instance"), key=lambda e: e.version).event_id]
-        changed: dict[str, Any] = {
-            "base": {
-                "born": link.born,
-                "peer": dict(work.base.peer),
-                "record": dict(work.base.record),
-                "record_mod": work.record_mod,
-                "own_mods": sorted(work.own_mods)[-OWN_KEPT:],
-                "own_versions": sorted(work.own_versions)[-OWN_KEPT:],
-                **({"left": {name: asdict(left) for name, left in work.left.items()}} if work.left else {}),
-                **({"kept": kept} if kept else {}),
-                **({"parted": True} if work.parted else {}),
-            },
-            "mod_count": accounted,
-            "peer_version": work.peer_version,
-            "synced_at": clock.now(),
-            "attempts": 0,
-            "not_before": 0,
-            "problem": _problem(work.left.values(), link.number or link.peer_reference),
-        }
-        if record is not None:
-            changed |= {"sys_id": record["sys_id"], "number": record["number"]}
-        if peer is not None:
-            changed |= {"peer_id": peer.id, "peer_reference": peer.reference}
-        with self._binding.database.begin() as connection:
-            links.change(connection, link.id, **changed)
-            for key, sent, counterpart in work.peer_notes:
-                links.remember_note(
-                    connection, link.id, side="instance", key=key, sent=sent, counterpart=counterpart
-                )
-            for conflict in work.conflicts:
-                links.record_conflict(connection, link.id, asdict(conflict))
-            if any(parked.values()) or not work.left:
-                sys_id = record["sys_id"] if record is not None else link.sys_id or ""
-                inbox.unpark(connection, link.id, sys_id, but=kept)
-            moved = bool(work.conflicts)
-            told = "; ".join(parked["instance"])
-            applied = work.wrote_peer or moved
-            self._fates(connection, work, "instance", applied=applied, own=work.own_mods, parked=told)
-            told, applied = "; ".join(parked["peer"]), work.wrote_record or moved
-            self._fates(connection, work, "peer", applied=applied, own=work.own_versions, parked=told)
-            if work.wrote_record and self._refused:
-                self._tell_rights(connection, None)
-            if not met and not self._binding.parents:
-                links.release_children(connection, link.id)
-
-    def _fates(
-        self,
-        connection: sa.Connection,
-        work: _Work,
-        side: inbox.Side,
-        *,
-        applied: bool,
-        own: set[int],
-        parked: str,
-    ) -> None:
-        events = sorted((e for e in work.events if e.side == side), key=lambda e: (e.version, e.seq))
-        foreign = [event for event in events if event.version not in own]
-        if not foreign and (work.peer_notes or parked) and events and side == "instance":
-            foreign = events[-1:]  # a note of theirs came to light with our own write
-        inbox.settle(connection, [event.seq for event in events if event not in foreign], "echo")
-        if not foreign:
-            return
-        *earlier, last = foreign
-        inbox.settle(connection, [event.seq for event in earlier], "coalesced", "overtaken by a later change")
-        seen_before = last.version <= (work.link.peer_version if side == "peer" else work.merged_mod)
-        brought_notes = side == "instance" and bool(work.peer_notes)
-        if parked:
-            inbox.settle(connection, [last.seq], "parked", parked)
-        elif brought_notes or (applied and not seen_before):
-            inbox.settle(connection, [last.seq], "applied")
-        elif seen_before:
-            inbox.settle(connection, [last.seq], "coalesced", "seen together with a later change")
-        else:
-            inbox.settle(connection, [last.seq], "filtered", "nothing that this sync maps changed")
-
-    def _filter(self, link: Link, events: Sequence[Event], error: LinkspanError) -> None:
-        with self._binding.database.begin() as connection:
-            links.change(connection, link.id, attempts=0, not_before=0, problem=None)
-            inbox.settle(connection, [event.seq for event in events], "filtered", error.cause)
-
-    def _postpone(self, link: Link, error: LinkspanError) -> None:
-        longest = WAIT_SECONDS if isinstance(error, Waits) else LAST_RETRY_SECONDS
-        wait = min(FIRST_RETRY_SECONDS * 2**link.attempts, longest)
-        if isinstance(error, RateLimited):
-            wait = max(wait, error.retry_after)
-        with self._binding.database.begin() as connection:
-            links.change(
-                connection,
-                link.id,
-                attempts=min(link.attempts + 1, 30),
-                not_before=clock.now() + wait,
-                problem=error.problem(),
-            )
-
-    def _park(self, link: Link, events: Sequence[Event], error: LinkspanError) -> None:
-        with self._binding.database.begin() as connection:
-            if isinstance(error, NotAuthorized):
-                self._tell_rights(connection, error)
-            links.change(connection, link.id, problem=error.problem())
-            inbox.settle(connection, [event.seq for event in events], "parked", str(error))
-
-    def _tell_rights(self, connection: sa.Connection, error: LinkspanError | None) -> None:
-        """Keep that the account lacks a right for this line, None when a write went through again."""
-        told = {"problem": error.problem() if error else None, "at": clock.now()}
-        watermarks.save(connection, f"sync:{self._binding.name}:rights:trouble", told)
-        self._refused = error is not None
-
-    def _bury(self, link: Link, events: Sequence[Event], error: LinkspanError) -> None:
-        with self._binding.database.begin() as connection:
-            links.change(connection, link.id, problem=error.problem())
-            inbox.settle(connection, [event.seq for event in events], "dead", str(error))
-
-
-def _start(link: Link, events: Sequence[Event]) -> _Work:
-    saved = link.base or {}
-    left = {name: Left(**known) for name, known in saved.get("left", {}).items()}
-    record_mod = int(saved.get("record_mod", -1))
-    record: Record | None = None
-    if "record" in saved:
-        known = {"sys_id": link.sys_id or "", "number": link.number, "sys_mod_count": str(record_mod)}
-        record = {**saved["record"], **known}
-        for field_left in left.values():
-            record |= field_left.columns
-    read = [e for e in events if e.side == "instance" and e.payload is not None and e.version > record_mod]
-    if read:
-        newest = max(read, key=lambda event: event.version)
-        record, record_mod = (newest.payload or {})["record"], newest.version
-    return _Work(
-        link=link,
-        events=events,
-        base=Base(peer=saved.get("peer", {}), record=saved.get("record", {})),
-        record=record,
-        record_mod=record_mod,
-        merged_mod=int(saved.get("record_mod", -1)),
-        peer=None,
-        own_mods=set(saved.get("own_mods", ())),
-        own_versions=set(saved.get("own_versions", ())),
-        mod_count=link.mod_count,
-        peer_version=link.peer_version,
-        conflicts=[Conflict(**decided) for decided in saved.get("decided", ())],
-        left=left,
-        parted=bool(saved.get("parted")),
-    )
-
-
-def _agree(
-    mapping: RecordMapping, base: Base, names: Sequence[str], *, peer: Mapping[str, str], record: Record
-) -> Base:
-    columns = {column: value for name in names for column, value in columns_of(mapping, name, record).items()}
-    return Base(peer={**base.peer, **{name: peer[name] for name in names}}, record={**base.record, **columns})
-
-
-def _columns(mapping: RecordMapping, record: Record) -> dict[str, str]:
-    return {
-        column: value
-        for name in mapping.fields
-        for column, value in columns_of(mapping, name, record).items()
-    }
-
-
-def _problem(left: Iterable[Left], where: str) -> dict[str, str] | None:
-    """What a person has to carry over; None when nothing was left."""
-    told = list(left)
-    if not told:
-        return None
-    return {
-        "code": NOT_TAKEN,
-        "where": where,
-        "cause": "; ".join(f"{one.field}: {one.cause}" for one in told),
-        "fix": "; ".join(dict.fromkeys(one.fix for one in told if one.fix)),
-        "url": next((one.url for one in told if one.url), ""),
-        "text": "; ".join(one.text for one in told if one.text),
-    }
-
-
-def _known(value: T | None) -> T:
-    assert value is not None
-    return value
