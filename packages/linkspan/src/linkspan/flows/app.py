@@ -15,6 +15,7 @@ from linkspan.flows.setup import intent
 from linkspan.flows.wiring import Wiring
 from linkspan.provision.desired import desire
 from linkspan.provision.kinds.acl import Acl
+from linkspan.provision.kinds.custom_role import described
 from linkspan.provision.observed import Reader
 
 _ROLES = ("role", "custom_role")
@@ -142,7 +143,7 @@ def _records(wiring: Wiring, account: AccountConfig, line: Connection, instance:
             )
     for grant in profile.grants:
         if grant.made and known.get(grant.role) == "":
-            ours = role(grant.role, grant.because)
+            ours = role(grant.role, described(grant.because))
             known[grant.role] = ours.sys_id
             yield ours
     for one in profile.acls:

@@ -66,7 +66,7 @@ def plan_all(wiring: Wiring, *, account: str | None = None, instances: Collectio
             raise
         except LinkspanError as error:
             plans[name] = InstancePlan(instance=name, problem=error)
-    return Plan(instances=plans)
+    return Plan(instances={name: replace(one, url=wiring.instance(name).url) for name, one in plans.items()})
 
 
 def apply_all(

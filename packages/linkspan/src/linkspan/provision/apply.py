@@ -7,11 +7,12 @@ it is sent, and every create looks first; the next plan goes on from what it fin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from linkspan.connection import Connection
-from linkspan.core.errors import Ambiguous, LinkspanError, NotAuthenticated, Rejected, Stale
+from linkspan.core.errors import Ambiguous, LinkspanError, NotAuthenticated, NotFound, Rejected, Stale
 from linkspan.provision.credentials import Credentials
 from linkspan.provision.kinds import BY_NAME, CREDENTIAL, Intent, Kind
 from linkspan.provision.kinds.api_key import reveal_step
@@ -142,7 +143,8 @@ class _Work:
             return self._credential(self._orders[change.account])
         kind = BY_NAME[change.kind]
         if change.action == "delete":
-            kind.retire(self._desk.line, change.sys_id)
+            with suppress(NotFound):  # gone already is as good
+                kind.retire(self._desk.line, change.sys_id)
             self._desk.marks.forget(self._instance, change.kind, change.key)
             return change.sys_id
         assert change.wanted is not None

@@ -79,7 +79,17 @@ class Reader:
         if field not in kind.optional:
             return False
         columns = self._columns_of(kind.table)
+        if kind.extends:
+            columns |= self._columns_of(kind.extends)
         return bool(columns) and field not in columns
+
+    def unlisted(self, kind: Kind, wanted: Wanted) -> dict[str, str]:
+        """Choices, by field, that the instance must know and does not: their labels."""
+        return {
+            name: value.label
+            for name, value in wanted.fields.items()
+            if name in kind.strict and isinstance(value, Choice) and self._listed(kind, name, value) is None
+        }
 
     def rows(self, table: str, encoded: str, fields: tuple[str, ...]) -> list[dict[str, Any]]:
         """Rows of a small table, at most 1000."""
@@ -107,10 +117,18 @@ class Reader:
 
     def _stored(self, kind: Kind, column: str, choice: Choice) -> str:
         """What the instance keeps for a choice; the label itself where it lists no such choice."""
+        found = self._listed(kind, column, choice)
+        return choice.label if found is None else found
+
+    def _listed(self, kind: Kind, column: str, choice: Choice) -> str | None:
+        """By its label, or, where labels are in another language, by a value known for it."""
         if (kind.table, column) not in self._choices:
             encoded = query.all_of(query.term("name", "=", kind.table), query.term("element", "=", column))
             rows = self.rows("sys_choice", encoded, ("label", "value"))
             self._choices[kind.table, column] = {
                 text(row.get("label")).lower(): text(row.get("value")) for row in rows
             }
-        return self._choices[kind.table, column].get(choice.label.lower(), choice.label)
+        known = self._choices[kind.table, column]
+        if choice.label.lower() in known:
+            return known[choice.label.lower()]
+        return next((value for value in choice.values if value in known.values()), None)

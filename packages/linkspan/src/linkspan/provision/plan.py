@@ -109,10 +109,19 @@ class _Account:
             step = kind.by_hand(self._reader, wanted)
             return self._missing(wanted, step) if step else None
         row = self._reader.find(wanted)
+        unlisted = self._reader.unlisted(kind, wanted)
+        if unlisted and row is None:
+            return self._missing(wanted, kind.unlisted_step(wanted, unlisted.values()))
+        wanted = self._kept(wanted, unlisted)  # a person made it, and knows its choices
+        self.brakes += kind.stops(self._reader, wanted, row)
         if row is None:
             return self._complete(wanted) if kind.completes else self._create(kind, wanted)
         self._client_id = row.get("client_id", self._client_id)
-        ours = kind.shared or is_ours(self._marks, wanted, row, self._intent.account, self._intent.mark)
+        ours = (
+            kind.shared
+            or kind.is_signed(row)
+            or is_ours(self._marks, wanted, row, self._intent.account, self._intent.mark)
+        )
         if not ours:
             self.brakes.append(_foreign(self._instance, wanted))
         return self._update(kind, wanted, row, ours=ours)

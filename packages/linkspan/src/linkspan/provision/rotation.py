@@ -101,7 +101,7 @@ class Rotation:
         return Rotated(state="done", old=old.key, new=new.key, evidence=evidence)
 
     def _told_again(self, key: Mark, token: str) -> Rotated:
-        """There is one key, and a token: the same command once more, or a token for a key that is not there."""
+        """One key and a token: the same command once more, or the token of a key that is not there."""
         if not self._is_of(token, key) or number(key.key) == 1:
             raise Rejected(
                 f"{self._intent.account} has no new key on {self._instance} that this token could be of",

@@ -28,9 +28,11 @@ class Ref:
 
 @dataclass(frozen=True)
 class Choice:
-    """A value of a choice field by its label; the instance keeps another text for it, maybe."""
+    """A value of a choice field by its label; the instance keeps another text for it, maybe one of
+    ``values``."""
 
     label: str
+    values: tuple[str, ...] = ()
 
 
 Value = str | Ref | Choice
@@ -129,10 +131,12 @@ class InstancePlan:
     """What is to be done on one instance.
 
     ``known`` maps ids of records that exist to their sys_id; ``accounts`` are those compared.
-    ``problem`` is set when the instance could not be read; then there are no changes.
+    ``problem`` is set when the instance could not be read; then there are no changes. ``url`` is the address
+    it was read at: a plan that was reviewed is for that one.
     """
 
     instance: str
+    url: str = ""
     changes: tuple[Change, ...] = ()
     brakes: tuple[Brake, ...] = ()
     known: Mapping[str, str] = field(default_factory=dict)
@@ -142,6 +146,7 @@ class InstancePlan:
     def document(self) -> dict[str, Any]:
         """The published shape."""
         return {
+            "url": self.url,
             "changes": [change.document() for change in self.changes],
             "brakes": [brake.document() for brake in self.brakes],
         }

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from linkspan.connection import Connection
 from linkspan.core import query
 from linkspan.provision.credentials import Credentials
 from linkspan.provision.kinds.base import Intent, Kind, text
 from linkspan.provision.kinds.inbound_auth_profile import KEY_PROFILE, STANDARD_PROFILES
-from linkspan.provision.values import Choice, Ref, Wanted
+from linkspan.provision.values import Brake, Choice, Ref, Wanted
+
+if TYPE_CHECKING:
+    from linkspan.provision.observed import Reader
 
 POLICY = "linkspan Table API"
 _API, _PATH = "Table API", "now/table"
@@ -27,6 +30,7 @@ class AccessPolicy(Kind):
     name = "access_policy"
     table = "sys_api_access_policy"
     booleans = frozenset({*_EVERYTHING, _ADVERTISE})
+    optional = frozenset({"apply_all_tables", _ADVERTISE})
     stubborn = frozenset({"api", "api_path"})
 
     def want(self, intent: Intent) -> Iterable[Wanted]:
@@ -108,6 +112,29 @@ class PolicyActivation(Kind):
                 key=POLICY,
                 match={"name": POLICY},
                 fields={"active": "true"},
-                because="every method in use is mapped now",
-                after=tuple(Ref("policy_mapping", f"{POLICY}: {name}").id for name in names),
+                because="basic authentication, OAuth and the key are mapped now; any other method (ID token, "
+                "certificate, HMAC) is refused on the Table API from then on",
+                after=(
+                    Ref("access_policy", POLICY).id,
+                    *(Ref("policy_mapping", f"{POLICY}: {name}").id for name in names),
+                ),
+            )
+
+    def stops(self, reader: Reader, wanted: Wanted, seen: Mapping[str, str] | None) -> Iterable[Brake]:
+        """Policies of somebody else that decide about the same API when ours wakes."""
+        if seen is not None and self.same("active", "true", seen.get("active", "")):
+            return
+        fields = ("name", "api_path", "apply_global")
+        for row in reader.rows(self.table, query.term("active", "=", "true"), fields):
+            name = text(row.get("name"))
+            if name == wanted.key or not (
+                text(row.get("api_path")) == _PATH or text(row.get("apply_global")) == "true"
+            ):
+                continue
+            brake = f"other_policy:{name}"
+            yield Brake(
+                id=brake,
+                cause=f"the access policy {name} decides about the Table API already; ours may open what it "
+                "shuts, or be of no use beside it",
+                fix=f"switch {name} off there, or go on beside it with --accept '{brake}'",
             )

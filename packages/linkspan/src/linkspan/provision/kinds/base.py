@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from linkspan.connection import Connection
 from linkspan.provision.credentials import OAUTH_SCHEMES, PASSWORD_SCHEMES, Credentials
 from linkspan.provision.recipe import Profile, StoreApp
-from linkspan.provision.values import Choice, Ref, Value, Wanted
+from linkspan.provision.values import Brake, Choice, Ref, Value, Wanted
 from linkspan.schema.api_keys import PLUGIN
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ class Kind:
     ``labels``: fields are named by these labels, because the names of the columns are not public.
     ``stubborn``: fields the instance may not take over REST; then a person sets them.
     ``completes``: the kind that makes the records which this one only brings to their end.
-    ``proven``: the fingerprint of a record's mark stands for a secret that a login proved.
+    ``strict``: choice fields that must hold a choice the instance knows. ``extends``: the table it inherits
+    columns from. ``proven``: the fingerprint of a record's mark stands for a secret that a login proved.
     """
 
     name = ""
@@ -136,6 +137,8 @@ class Kind:
     labels: tuple[str, ...] = ()
     stubborn: frozenset[str] = frozenset()
     completes = ""
+    strict: frozenset[str] = frozenset()
+    extends = ""
     proven = False
     shared = False
     given = False
@@ -179,9 +182,21 @@ class Kind:
             return (wanted.strip().lower() in _TRUE) == (seen.strip().lower() in _TRUE)
         return wanted.strip() == seen.strip()
 
+    def is_signed(self, row: Mapping[str, str]) -> bool:  # noqa: ARG002 - most records have a source to sign
+        """Whether a record says in a way of its kind's own that we made it."""
+        return False
+
     def by_hand(self, reader: Reader, wanted: Wanted) -> str:
         """For a given record: what a person has to do about it; empty when it is as it should be."""
         return "" if reader.find(wanted) is not None else self.missing(wanted)
+
+    def unlisted_step(self, wanted: Wanted, labels: Iterable[str]) -> str:
+        """What a person does where the instance lists no choice of these labels."""
+        raise NotImplementedError
+
+    def stops(self, reader: Reader, wanted: Wanted, seen: Mapping[str, str] | None) -> Iterable[Brake]:  # noqa: ARG002 - most stop nothing
+        """What a person has to accept before the record (as ``seen``, None if new) is brought to this."""
+        return ()
 
     def stubborn_step(self, wanted: Wanted) -> str:
         """What a person does where the instance did not take a stubborn field."""
