@@ -215,7 +215,7 @@ class Policies:
         }
         version = row["version"] if row["version"] not in _LATEST else ""
         named = frozenset(name.strip() for name in row["api_tablename"].split(",") if name.strip())
-        for_tables = row["api_path"] == PATHS[TABLE_API] and row["apply_all_tables"] != "true"
+        for_tables = row["api_path"] == PATHS[TABLE_API] and row.get("apply_all_tables", "true") != "true"
         return Policy(
             path=None if everywhere else row["api_path"].strip("/"),
             method="" if every["methods"] else row["http_method"].upper(),
@@ -224,7 +224,7 @@ class Policies:
             tables=named if for_tables else None,
             mapped=bool(mappings),
             profiles=profiles,
-            advertises_all=row["all_authn_scheme_authenticate_header"] == "true"
+            advertises_all=row.get("all_authn_scheme_authenticate_header") == "true"
             or self._instance.property(FIRST_ONLY, "true") == "false",
         )
 
