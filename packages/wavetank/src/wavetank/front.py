@@ -33,6 +33,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # Measured on a developer instance: a request target of 8182 bytes passes, one of 8347 does not.
 MAX_TARGET = 8192
+MAX_BODY = 64 * 1024 * 1024  # bytes; a bound of wavetank's own, each API has a smaller one
 TABLE = re.compile(r"^/api/now(?:/v\d+)?/(?:table|stats|import|doc/table/schema|ui/meta)/([^/]+)")
 JSON = b"application/json;charset=UTF-8"
 HTML = b"text/html;charset=UTF-8"
@@ -92,6 +93,10 @@ class Drop:
     reset: bool
 
 
+class TooLarge(Exception):
+    """A body beyond what any API takes."""
+
+
 class Front:
     """The ASGI application: one instance behind its front door."""
 
@@ -109,7 +114,11 @@ class Front:
             return
         started = time.perf_counter()
         at = self._instance.clock.text()
-        exchange = await self._read(scope, receive)
+        try:
+            exchange = await self._read(scope, receive)
+        except TooLarge:
+            await _send(send, _page(413, "Request Entity Too Large"))
+            return
         if exchange is None:
             return
         try:
@@ -133,14 +142,9 @@ class Front:
         await self._control(scope, receive, send)
 
     async def _read(self, scope: Scope, receive: Receive) -> Exchange | None:
-        body = b""
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return None
-            body += message.get("body", b"")
-            if not message.get("more_body", False):
-                break
+        body = await _body(receive)
+        if body is None:
+            return None
         headers = dict(scope["headers"])
         found = TABLE.match(scope["path"])
         table = found.group(1) if found else ""
@@ -398,6 +402,22 @@ def _unrouted(refused: HTTPException, path: str) -> Answer:
 def _page(status: int, title: str) -> Answer:
     body = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
     return Answer(status, [(b"content-type", HTML)], body.encode())
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None when the caller has gone. Raises TooLarge, without reading on."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > MAX_BODY:
+            raise TooLarge
+        if not message.get("more_body", False):
+            return b"".join(chunks)
 
 
 async def _gone(receive: Receive) -> None:

@@ -256,3 +256,9 @@ def test_whether_client_credentials_need_a_profile_is_a_setting(scene, client, d
     assert door.token(**form).status == 401
     scene.add("oauth_entity_profile", oauth_entity=entity, grant_type="client_credentials")
     assert door.token(**form).status == 200
+
+
+def test_a_body_beyond_all_bounds_is_not_read(door, monkeypatch):
+    monkeypatch.setattr("wavetank.front.MAX_BODY", 100)
+    assert door.ask("POST", "/oauth_token.do", b"x" * 100).status == 401
+    assert door.ask("POST", "/oauth_token.do", b"x" * 101).status == 413

@@ -117,6 +117,7 @@ def test_access_controls_need_the_session_elevated_at_the_commit_too(person, fil
         (b'<!DOCTYPE unload [<!ENTITY a "b">]><unload>&a;</unload>', "document type"),
         (b'<!DOCTYPE unload SYSTEM "file:///etc/passwd"><unload/>', "document type"),
         (b"<unload>" + b"<a>" * 40 + b"</a>" * 40 + b"</unload>", "nested deeper"),
+        (b"<unload>" + b"<a/>" * 300_000 + b"</unload>", "more than 250000 elements"),
     ],
 )
 def test_a_file_that_is_no_update_set_is_refused(person, content, says):

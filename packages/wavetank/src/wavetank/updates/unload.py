@@ -14,6 +14,7 @@ from xml.parsers import expat
 
 LARGEST = 16 * 1024 * 1024  # bytes of a file; ours, the platform's own limit is far above
 DEEPEST = 16
+MOST = 250_000  # elements of a file; 16 MiB of real updates have fewer
 SETS, UPDATES = "sys_remote_update_set", "sys_update_xml"
 WRITE, DELETE = "INSERT_OR_UPDATE", "DELETE"
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
@@ -116,11 +117,13 @@ def _tree(content: bytes, encoding: str | None = None) -> Element:
     builder = TreeBuilder()
     parser = expat.ParserCreate(encoding)
     parser.buffer_text = True
-    depth = 0
+    depth = count = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
+        nonlocal depth, count
+        depth, count = depth + 1, count + 1
+        if count > MOST:
+            raise BadUnload(f"the XML has more than {MOST} elements")
         if depth > DEEPEST:
             raise BadUnload(f"the XML is nested deeper than {DEEPEST} elements")
         builder.start(name, attributes)
