@@ -47,14 +47,16 @@ class Wire:
         self.paths: list[str] = []
         self.answers: list[int] = []
         self.before: Callable[[str, bytes], Response | None] = lambda _path, _body: None
+        self.tamper: Callable[[str, bytes], bytes] = lambda _path, body: body
         self.lose: Callable[[str], bool] = lambda _path: False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await Request(scope, receive).body()
         path = scope["path"]
+        body = await Request(scope, receive).body()
+        body = self.tamper(path, body)
         self.bodies.append(body)
         self.paths.append(path)
         instead = self.before(path, body)

@@ -197,6 +197,43 @@ def test_an_answer_that_is_lost_stores_nothing_twice(site: Site, hub: Hub, wavet
     assert site.equal("incident")
 
 
+def test_a_batch_that_is_changed_on_the_way_is_sent_again(site: Site, hub: Hub, wavetank: Any) -> None:
+    only_incidents(site)
+    plant(wavetank, "incident", incidents(20))
+    left = [lambda body: body[:-20], lambda body: body.replace(b'"n1"', b'"n2"')]
+
+    def tamper(path: str, body: bytes) -> bytes:
+        return left.pop()(body) if left and path.endswith("/batches") else body
+
+    hub.wire.tamper = tamper
+    done = pass_through(site)
+    assert (done.problems, done.verified, left) == ([], True, [])
+    assert hub.wire.answers.count(422) == 2
+    assert len(hub.rows(where="short_description = 'n1'")) == 1
+
+
+def test_a_batch_that_the_hub_never_takes_is_kept_and_told(site: Site, hub: Hub, wavetank: Any) -> None:
+    only_incidents(site)
+    plant(wavetank, "incident", incidents(20))
+    hub.wire.tamper = lambda path, body: body + b" " if path.endswith("/batches") else body
+    done = pass_through(site)
+    assert codes(done) == ["digest"]
+    assert len(batches(site.home)) == 1
+
+
+def test_one_instance_that_is_away_does_not_keep_the_other(site: Site, hub: Hub, wavetank: Any) -> None:
+    only_incidents(site)
+    plant(wavetank, "incident", incidents(20))
+    with site.file.open("a") as file:
+        file.write(
+            "  - id: 2\n    url: http://127.0.0.1:1\n    username: u\n    application: servicenow\n"
+            "    api_key: env:HASH_KEY\n    streams: {incident: {}}\n"
+        )
+    done = pass_through(site)
+    assert codes(done) == ["refused"]
+    assert site.equal("incident")
+
+
 def send(hub: Hub, body: bytes, *, path: str = "batches", key: str = KEY, **headers: str) -> httpx2.Response:
     """As any stranger might."""
     standard = {

@@ -48,7 +48,7 @@ def drain(spool: Spool) -> list[Batch]:
 
 def test_batches_leave_in_order_and_the_state_stays(spool: Spool, tmp_path: Path) -> None:
     for number in (1, 2, 3):
-        spool.put(batch(number, f"r{number}"), "e1")
+        spool.put(batch(number, f"r{number}"), spool.turn)
     assert spool.waits(STREAM)
     again = Spool(tmp_path, room=ROOM)
     assert (again.holder, again.era, again.count, again.size) == (spool.holder, "e1", 3, spool.size)
@@ -58,7 +58,7 @@ def test_batches_leave_in_order_and_the_state_stays(spool: Spool, tmp_path: Path
 
 
 def test_files_are_for_their_owner(spool: Spool, tmp_path: Path) -> None:
-    spool.put(batch(1, "r"), "e1")
+    spool.put(batch(1, "r"), spool.turn)
     modes = {path.stat().st_mode & 0o077 for path in tmp_path.rglob("*")}
     assert modes == {0}
 
@@ -90,7 +90,7 @@ def test_a_crash_at_any_write_loses_nothing(
     def collect(at: Spool) -> None:
         while at.state(STREAM).number < len(source):
             number = at.state(STREAM).number + 1
-            at.put(batch(number, *source[number]), "e1")
+            at.put(batch(number, *source[number]), at.turn)
 
     with pytest.raises(Crash):
         collect(spool)
@@ -111,12 +111,12 @@ def test_a_full_spool_makes_the_reader_wait(tmp_path: Path) -> None:
     size = len(batch(1, "r").encode()) + 65  # a file begins with its digest
     spool = Spool(tmp_path, room=2 * size + 10)
     spool.begin("e1", {})
-    spool.put(batch(1, "r"), "e1")
-    spool.put(batch(2, "r"), "e1")
+    spool.put(batch(1, "r"), spool.turn)
+    spool.put(batch(2, "r"), spool.turn)
     done = threading.Event()
 
     def put() -> None:
-        spool.put(batch(3, "r"), "e1")
+        spool.put(batch(3, "r"), spool.turn)
         done.set()
 
     thread = threading.Thread(target=put, daemon=True)
@@ -124,7 +124,7 @@ def test_a_full_spool_makes_the_reader_wait(tmp_path: Path) -> None:
     assert not done.wait(0.3)
     assert spool.state(STREAM).number == 2
     with pytest.raises(SpoolFull):
-        spool.put(batch(3, "x"), "e1", give_up=lambda: True)
+        spool.put(batch(3, "x"), spool.turn, give_up=lambda: True)
     first = spool.oldest()
     assert first is not None
     spool.remove(first)
@@ -136,29 +136,32 @@ def test_a_full_spool_makes_the_reader_wait(tmp_path: Path) -> None:
 def test_one_batch_larger_than_the_room_still_passes(tmp_path: Path) -> None:
     spool = Spool(tmp_path, room=10)
     spool.begin("e1", {})
-    spool.put(batch(1, "r"), "e1")
+    spool.put(batch(1, "r"), spool.turn)
     assert spool.full
 
 
 def test_a_new_era_discards_what_is_behind(spool: Spool, tmp_path: Path) -> None:
-    spool.put(batch(1, "r"), "e1")
+    before = spool.turn
+    spool.put(batch(1, "r"), before)
     there = State(number=9, cursor="2026-02-01 00:00:00")
     spool.begin("e2", {STREAM: there})
     assert (spool.count, spool.size, spool.oldest(), spool.state(STREAM)) == (0, 0, None, there)
     with pytest.raises(Superseded):
-        spool.put(batch(2, "r"), "e1")
+        spool.put(batch(2, "r"), before)
     assert Spool(tmp_path, room=ROOM).state(STREAM) == there
 
 
 def test_a_reader_that_waits_hears_of_a_new_era(tmp_path: Path) -> None:
     spool = Spool(tmp_path, room=10)
     spool.begin("e1", {})
-    spool.put(batch(1, "r"), "e1")
+    spool.put(batch(1, "r"), spool.turn)
     heard: list[Exception] = []
+
+    turn = spool.turn
 
     def put() -> None:
         try:
-            spool.put(batch(2, "r"), "e1")
+            spool.put(batch(2, "r"), turn)
         except Superseded as error:
             heard.append(error)
 
@@ -175,11 +178,20 @@ def test_who_is_not_trusted_reads_nothing(spool: Spool) -> None:
     spool.distrust()
     assert spool.era == ""
     with pytest.raises(Superseded):
-        spool.put(batch(1, "r"), "")
+        spool.put(batch(1, "r"), spool.turn)
+
+
+def test_the_same_era_again_is_another_turn(spool: Spool) -> None:
+    """The hub lost what it had: who is in the middle of reading must not go on from before."""
+    before = spool.turn
+    spool.distrust()
+    spool.begin("e1", {})
+    with pytest.raises(Superseded):
+        spool.put(batch(1, "r"), before)
 
 
 def test_a_damaged_file_is_noticed(spool: Spool, tmp_path: Path) -> None:
-    spool.put(batch(1, "r"), "e1")
+    spool.put(batch(1, "r"), spool.turn)
     (path,) = (tmp_path / "batches").iterdir()
     path.write_bytes(path.read_bytes()[:-1])
     parcel = spool.oldest()

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,15 +78,15 @@ def _once(reply: Reply, satellite: Satellite) -> None:
 
 
 def _until_stopped(reply: Reply, satellite: Satellite) -> None:
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: ended.set())
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
     satellite.start()
     names = [one.name for one in satellite.config.integrations]
     line = {"event": "ready", "tenant": satellite.config.tenant, "integrations": names, "pid": os.getpid()}
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
     reply.as_json = False  # that line was the object
-    ended.wait()
+    satellite.wait(lambda: bool(asked))
 
 
 def _log_to_stderr() -> None:

@@ -33,6 +33,7 @@ SILENT_SECONDS = 2 * LEASE_SECONDS
 
 T = TypeVar("T")
 Short = Annotated[str, msgspec.Meta(max_length=200)]
+Text = Annotated[str, msgspec.Meta(max_length=1000)]
 Holder = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 
 
@@ -52,10 +53,10 @@ class StreamNote(msgspec.Struct, kw_only=True):
 class Trouble(msgspec.Struct, kw_only=True):
     """What does not work there, as every problem is told."""
 
-    code: Short = ""
-    where: Short = ""
-    cause: Annotated[str, msgspec.Meta(max_length=1000)] = ""
-    fix: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    code: Text = ""
+    where: Text = ""
+    cause: Text = ""
+    fix: Text = ""
 
 
 class Heartbeat(msgspec.Struct, kw_only=True):

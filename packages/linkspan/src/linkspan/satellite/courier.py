@@ -16,7 +16,7 @@ from linkspan.core import clock
 from linkspan.core.errors import BadReply, LinkspanError, RateLimited, Stale
 from linkspan.ingest.values import State
 from linkspan.satellite.notes import Notes
-from linkspan.satellite.spool import Spool, Stream
+from linkspan.satellite.spool import Spool, SpoolBroken, Stream
 
 BEAT_SECONDS = 15.0
 IDLE_SECONDS = 0.5
@@ -25,6 +25,8 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
 FAILING_AFTER = 3
 MOST_SKEW = 30.0
+LONGEST_TEXT = 500
+MOST_TROUBLES = 50
 PART = "uplink"
 _BEGIN_ANEW = frozenset({"era", "gap", "damaged"})
 
@@ -147,7 +149,11 @@ class Courier:
     def _pause(self, error: LinkspanError) -> float:
         self._notes.failed(PART, error)
         if error.code in _BEGIN_ANEW:
-            self._spool.distrust()
+            try:
+                self._spool.distrust()
+            except SpoolBroken as broken:
+                self._notes.failed(PART, broken)
+                return LONGEST_PAUSE
             self._failures = 0
             return FIRST_PAUSE
         if isinstance(error, Stale) and error.code == "lease":
@@ -186,7 +192,10 @@ class Courier:
             "spool_bytes": self._spool.size,
             "spool_batches": self._spool.count,
             "streams": streams,
-            "trouble": [one.problem() for one in self._notes.problems()],
+            "trouble": [
+                {name: text[:LONGEST_TEXT] for name, text in one.problem().items()}
+                for one in self._notes.problems()[:MOST_TROUBLES]
+            ],
             "leaving": leaving,
         }
 

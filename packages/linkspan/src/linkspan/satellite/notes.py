@@ -11,7 +11,6 @@ from linkspan.core.errors import LinkspanError
 from linkspan.ingest.values import State
 from linkspan.satellite.spool import Stream
 
-LONGEST_CAUSE = 1000
 log = structlog.get_logger("linkspan.satellite")
 
 

@@ -112,7 +112,7 @@ class Reader:
         return True
 
     def _read(self, stream: Stream, give_up: Callable[[], bool]) -> None:
-        era, line, exclusion = self._spool.era, self._connection(), self._exclusions[stream[1]]
+        turn, line, exclusion = self._spool.turn, self._connection(), self._exclusions[stream[1]]
         form = shape(line, stream[1], exclusion)
         state = self._spool.state(stream)
         if state.fingerprint and state.fingerprint != form.fingerprint:
@@ -123,14 +123,14 @@ class Reader:
                 fix="give the integration another id, or write the old url again",
             )
         for batch in folded(extract(line, form, exclusion, state)):
-            self._spool.put(batch, era, give_up=give_up)
+            self._spool.put(batch, turn, give_up=give_up)
             self._notes.read(stream, batch.state)
             if give_up():
                 return
 
     def _compare(self, stream: Stream, give_up: Callable[[], bool]) -> None:
         """As the ingestion on the hub does it, the two sides of the comparison on two machines."""
-        era, line, exclusion = self._spool.era, self._connection(), self._exclusions[stream[1]]
+        turn, line, exclusion = self._spool.turn, self._connection(), self._exclusions[stream[1]]
         form = shape(line, stream[1], exclusion)
         counted = bounded.count(line, form.table, form.query)
         if counted > MOST_COMPARED:
@@ -140,13 +140,13 @@ class Reader:
         state = self._spool.state(stream)
         wanted = [*found["missing"], *found["stale"]]
         for batch in records(line, form, exclusion, state, wanted):
-            self._spool.put(batch, era, give_up=give_up)
+            self._spool.put(batch, turn, give_up=give_up)
         gone, kept = self._gone(line, form, found["vanished"], found["stored"])
         if gone:
-            self._spool.put(Batch(shape=form, state=state, deleted=gone), era, give_up=give_up)
+            self._spool.put(Batch(shape=form, state=state, deleted=gone), turn, give_up=give_up)
         hidden = max(0, counted - len(keys))
         state = replace(state, compared=state.finished, hidden=hidden, number=state.number + 1)
-        self._spool.put(Batch(shape=form, state=state), era, give_up=give_up)
+        self._spool.put(Batch(shape=form, state=state), turn, give_up=give_up)
         self._notes.read(stream, state)
         self._notes.compared(stream, counted=counted, hidden=hidden, verified=not found["gaps"])
         if kept:

@@ -22,6 +22,7 @@ from linkspan.satellite.spool import Spool
 MEGABYTE = 1024 * 1024
 LEAST_HASH_KEY = 32
 STOP_SECONDS = 3.0
+LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,7 @@ class Satellite:
             for one in config.integrations
         ]
         self._stop = threading.Event()
+        self._died: list[Exception] = []
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -72,6 +74,14 @@ class Satellite:
         self._go(self._courier.run)
         for reader in self._readers:
             self._go(reader.run)
+
+    def wait(self, enough: Callable[[], bool]) -> None:
+        """Until ``enough`` says so; raises what a part has died of."""
+        # Looked at, not told: a signal's handler must not touch a lock that it may have interrupted.
+        while not enough() and not self._died:
+            time.sleep(LOOK_SECONDS)
+        if self._died:
+            raise self._died[0]
 
     def stop(self) -> None:
         """End within ten seconds, whatever hangs: everything that counts is on the disk already."""
@@ -98,6 +108,8 @@ class Satellite:
                 for reader in self._readers:  # what was missing has arrived meanwhile
                     reader.compare(self._give_up)
                 self._drain()
+        if self._died:
+            raise self._died[0]
         problems = self._notes.problems()
         if self._spool.count and not problems:
             problems = [_left(self._spool.count)]
@@ -147,10 +159,18 @@ class Satellite:
         return not self._courier.failing
 
     def _go(self, work: Callable[[threading.Event], None]) -> threading.Thread:
-        thread = threading.Thread(target=work, args=(self._stop,), daemon=True)
+        thread = threading.Thread(target=self._watched, args=(work,), daemon=True)
         self._threads.append(thread)
         thread.start()
         return thread
+
+    def _watched(self, work: Callable[[threading.Event], None]) -> None:
+        """A satellite of which a part has died does not look alive."""
+        try:
+            work(self._stop)
+        except Exception as error:
+            self._died.append(error)
+            self._stop.set()
 
     def _leave(self) -> None:
         try:

@@ -83,6 +83,7 @@ class Spool:
         self._room = room
         self._lock = threading.Condition()
         self._count = _Counter()
+        self._turn = 0
         with self._lock, _usable(home):
             for name in ("batches", "states"):
                 (home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -102,6 +103,12 @@ class Spool:
         """The era that is kept; "" when the hub has to be asked."""
         with self._lock:
             return self._lease.era
+
+    @property
+    def turn(self) -> int:
+        """What a reader says it began with; another one each time that the states were put anew."""
+        with self._lock:
+            return self._turn
 
     @property
     def size(self) -> int:
@@ -138,12 +145,12 @@ class Spool:
 
     # ── in and out ───────────────────────────────────────────────────────────────────────────────
 
-    def put(self, batch: Batch, era: str, *, give_up: Callable[[], bool] = lambda: False) -> None:
+    def put(self, batch: Batch, turn: int, *, give_up: Callable[[], bool] = lambda: False) -> None:
         """Keep a batch, then its state. Waits for room; ``give_up`` is asked meanwhile.
 
         A state that moves on gets the next number of its stream, whatever it says itself.
 
-        Raises SpoolFull when it gave up, Superseded when ``era`` is over, SpoolBroken.
+        Raises SpoolFull when it gave up, Superseded when ``turn`` is over, SpoolBroken.
         """
         stream = (batch.shape.instance, batch.shape.table)
         before = self.state(stream)
@@ -152,17 +159,13 @@ class Spool:
         for part in parts(batch, before):
             text = part.encode()
             with self._lock:
-                self._wait_for_room(len(text), era, give_up)
+                self._wait_for_room(len(text), turn, give_up)
                 with _usable(self._home):
                     self._write(stream, part.state.number, text)
-        self.save(stream, batch.state, era)
-
-    def save(self, stream: Stream, state: State, era: str) -> None:
-        """Move a stream's state on. Raises Superseded, SpoolBroken."""
         with self._lock:
-            self._require(era)
+            self._require(turn)
             with _usable(self._home):
-                self._save_state(stream, state)
+                self._save_state(stream, batch.state)
 
     def oldest(self) -> Parcel | None:
         """The batch that leaves next."""
@@ -213,12 +216,12 @@ class Spool:
 
     # ── inside the lock ──────────────────────────────────────────────────────────────────────────
 
-    def _require(self, era: str) -> None:
-        if not era or era != self._lease.era:
+    def _require(self, turn: int) -> None:
+        if not self._lease.era or turn != self._turn:
             raise Superseded("the hub's states are the truth now", fix="nothing: it is read again")
 
-    def _wait_for_room(self, wanted: int, era: str, give_up: Callable[[], bool]) -> None:
-        self._require(era)
+    def _wait_for_room(self, wanted: int, turn: int, give_up: Callable[[], bool]) -> None:
+        self._require(turn)
         while self._count.waiting and self._count.size + wanted > self._room:
             if give_up():
                 raise SpoolFull(
@@ -227,7 +230,7 @@ class Spool:
                     fix="bring the hub back; what was read is kept",
                 )
             self._lock.wait(WAIT_SECONDS)
-            self._require(era)
+            self._require(turn)
 
     def _write(self, stream: Stream, number: int, text: bytes) -> None:
         name = f"{self._count.next:012d}.{stream[0]}.{stream[1]}.{number}.{token_hex(6)}.json"
@@ -251,6 +254,7 @@ class Spool:
         lease = _Lease(holder=self._lease.holder, era=era)
         write_durably(self._home / "lease.json", msgspec.json.encode(lease))
         self._lease = lease
+        self._turn += 1
         self._lock.notify_all()
 
     # ── after a start ────────────────────────────────────────────────────────────────────────────
