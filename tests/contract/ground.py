@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -34,7 +35,7 @@ CONFIG = """\
 version: 1
 instances: {other: {url: "http://127.0.0.1:1", environment: development}}
 hub: {listen: "127.0.0.1:0"}
-satellites: {acme: {api_keys: [%s]}}
+satellites: {acme: {api_keys: ["env:SATELLITE_KEY"]}}
 """
 
 
@@ -85,11 +86,13 @@ class Wire:
 class Hub:
     """Running linkspan hub over a home, with a tenant ``acme``; ``stop`` and ``start`` keep the port."""
 
-    def __init__(self, folder: Path, *, keys: str = '"env:SATELLITE_KEY"') -> None:
+    def __init__(self, folder: Path, store: Path) -> None:
+        """``store`` is an empty linkspan.db, migrated; making one costs a second."""
         self.home = folder / "hub"
         self.home.mkdir()
+        shutil.copy(store, self.home / "linkspan.db")
         self.config = folder / "linkspan.yaml"
-        self.config.write_text(CONFIG % keys)
+        self.config.write_text(CONFIG)
         self.port = 0
         self.start()
 
