@@ -18,6 +18,7 @@ from linkspan.demo.line import Line, basic
 from tests import needs
 from tests.contract.accounts import KEY, House, rows
 from tests.fleet import fleet
+from tests.journeys.person import Person
 from tests.repository import ROOT
 from tests.standin import StandIn
 from tests.standin.webhooks import new_secret
@@ -72,43 +73,6 @@ class Company(House):
                 process.terminate()
                 process.wait(15)
                 log.close()
-
-
-class Person:
-    """An administrator in a browser."""
-
-    def __init__(self, chromium: Any, instance: Wavetank) -> None:
-        self.url = instance.url
-        self.page = chromium.new_context(viewport={"width": 1100, "height": 800}).new_page()
-        self.page.set_default_timeout(SOON * 1000)
-        self.page.goto(f"{self.url}/login.do")
-        self.page.locator("[name=user_name]").fill(instance.admin[0])
-        self.page.locator("[name=user_password]").fill(instance.admin[1])
-        self.page.get_by_role("button", name="Log in").click()
-        self.page.wait_for_url(lambda url: "login.do" not in url)
-
-    def import_update_set(self, file: Path, title: str) -> None:
-        """Elevated, previewed, committed."""
-        page = self.page
-        page.goto(f"{self.url}/elevated_role_dialog.do")
-        page.locator("[name=security_admin]").check()
-        page.get_by_role("button", name="Update").click()
-        page.goto(
-            f"{self.url}/upload.do?sysparm_target=sys_remote_update_set"
-            "&sysparm_referring_url=sys_remote_update_set_list.do"
-        )
-        page.locator("[name=attachFile]").set_input_files(str(file))
-        page.get_by_role("button", name="Upload").click()
-        page.get_by_role("link", name=title).click()
-        page.get_by_role("button", name="Preview Update Set").click()
-        page.get_by_role("button", name="Commit Update Set").click()
-        page.get_by_text("Committed").first.wait_for()
-
-    def sees(self, path: str, *words: str) -> None:
-        """A page of the instance says all this."""
-        self.page.goto(f"{self.url}{path}")
-        for word in words:
-            self.page.get_by_text(word).first.wait_for()
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from linkspan.demo.findings import write as write_findings
 from tests import needs
 from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
 from tests.fleet import fleet
+from tests.journeys.person import Person
 from tests.repository import ROOT
 from wavetank.pytest_plugin import Wavetank
 
@@ -52,49 +53,6 @@ class Company(House):
             name: [step["kind"] for step in one["manual"]]
             for name, one in document["result"]["instances"].items()
         }
-
-
-class Person:
-    """An administrator in a browser."""
-
-    def __init__(self, chromium: Any, instance: Wavetank) -> None:
-        self.url = instance.url
-        self.context = chromium.new_context()
-        self.context.set_default_timeout(15_000)
-        self.page = self.context.new_page()
-        self.page.goto(f"{self.url}/login.do")
-        self.page.locator("[name=user_name]").fill(instance.admin[0])
-        self.page.locator("[name=user_password]").fill(instance.admin[1])
-        self.page.get_by_role("button").first.click()
-        self.page.wait_for_url(lambda url: "login.do" not in url)
-
-    def import_update_set(self, file: str) -> None:
-        """Elevated, as the steps of `linkspan app build` say."""
-        page = self.page
-        page.goto(f"{self.url}/elevated_role_dialog.do")
-        page.locator("[name=security_admin]").check()
-        page.get_by_role("button", name="Update").click()
-        page.goto(
-            f"{self.url}/upload.do?sysparm_target=sys_remote_update_set"
-            "&sysparm_referring_url=sys_remote_update_set_list.do"
-        )
-        page.locator("[name=attachFile]").set_input_files(file)
-        page.get_by_role("button", name="Upload").click()
-        page.get_by_role("link", name="linkspan: secops").click()
-        page.get_by_role("button", name="Preview Update Set").click()
-        page.get_by_role("button", name="Commit Update Set").click()
-        page.get_by_text("Committed").first.wait_for()
-
-    def reveal(self, name: str) -> str:
-        """The token of a key, by its form."""
-        page = self.page
-        page.goto(f"{self.url}/api_key_list.do")
-        page.get_by_role("link", name=name, exact=True).click()
-        assert page.locator("[id='api_key.token']").input_value() == "********"
-        page.get_by_role("link", name="Show the token").click()
-        token = str(page.locator("[id='api_key.token']").input_value())
-        assert token.startswith("now_")
-        return token
 
 
 def refused_since(instance: Wavetank, number: int) -> list[dict[str, Any]]:
@@ -151,7 +109,7 @@ def _set_up(company: Company, people: Mapping[str, Person], patch: pytest.Monkey
     built = company.command("app", "build", "secops")
     assert built["exit"] in (0, 4), built["problems"]
     for name, person in people.items():
-        person.import_update_set(built["result"]["instances"][name]["file"])
+        person.import_update_set(Path(built["result"]["instances"][name]["file"]), "linkspan: secops")
     left = company.command("apply", "--yes")
     assert company.manual(left) == {name: ["credential"] for name in PORTS}
     tokens = {name: person.reveal("linkspan.secops") for name, person in people.items()}
