@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from linkspan.core.errors import NotAuthorized, NotFound
 from linkspan.demo.person import Person
 from tests.contract.accounts import KEY, House, change, rows
 from tests.contract.test_provision_api_key import POLICY, ask_as_admin, give, reveal, steps, working
@@ -247,3 +248,72 @@ def test_an_old_key_that_is_gone_already_does_not_hold_up_the_end(house, tank):
     tank.control("records/api_key", {"name": OLD, "user": old["user"], "active": "true"})
     give(house, tank, reveal(tank, NEW))
     assert rotate(house, tank)[0] == 0
+
+
+# --- what the least profiles may not do
+
+
+def refused_writes(line, tables):
+    """Which of create, update and delete are refused on the first record of each table."""
+    found = {}
+    for table, do in tables.items():
+        record = line.first(table, "", fields=("sys_id",))
+        sys_id = record["sys_id"] if record else "0" * 32
+        calls = {
+            "create": lambda table=table: line.create(table, {"short_description": "x"}),
+            "update": lambda table=table, sys_id=sys_id: line.update(
+                table, sys_id, {"short_description": "x"}
+            ),
+            "delete": lambda table=table, sys_id=sys_id: line.delete(table, sys_id),
+        }
+        for name in do:
+            try:
+                found[table, name] = calls[name]() is False  # there was nothing to delete
+            except (NotAuthorized, NotFound):
+                found[table, name] = True
+    return found
+
+
+EVERY = ("create", "update", "delete")
+
+
+def test_rad_least_creates_incidents_and_changes_nothing(house, tank):
+    house.write("api_key", recipe="rad-security", profile="least")
+    built = house.command("app", "build", "responder", "--instance", tank.name)
+    with Person(tank.url, *tank.admin) as person:
+        person.sign_in()
+        person.elevate()
+        person.import_update_set(Path(built["result"]["instances"][tank.name]["file"]).read_text())
+    working(house, tank)
+    with house.wiring() as wiring:
+        line = wiring.connection("responder", tank.name).table
+        mine = line.create("incident", {"short_description": "mine", "correlation_id": "r"})
+        assert line.first("incident", "correlation_id=r")["sys_id"] == mine["sys_id"]
+        tables = {
+            "incident": ("update", "delete"),
+            "problem": EVERY,
+            "change_request": EVERY,
+            "sys_user": EVERY,
+            "sys_user_role": EVERY,
+            "api_key": EVERY,
+        }
+        assert all((found := refused_writes(line, tables)).values()), found
+        with pytest.raises(NotAuthorized):
+            line.update("incident", mine["sys_id"], {"short_description": "x"})
+
+
+def test_rad_write_writes_incidents_only(house, tank):
+    working(house, tank)
+    with house.wiring() as wiring:
+        line = wiring.connection("responder", tank.name).table
+        mine = line.create("incident", {"short_description": "mine"})
+        line.update("incident", mine["sys_id"], {"short_description": "changed"})
+        tables = {
+            "incident": ("delete",),
+            "problem": EVERY,
+            "change_request": EVERY,
+            "sys_user": EVERY,
+            "sys_user_role": EVERY,
+            "api_key": EVERY,
+        }
+        assert all((found := refused_writes(line, tables)).values()), found

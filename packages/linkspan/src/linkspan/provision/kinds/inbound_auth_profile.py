@@ -66,6 +66,6 @@ class StandardProfile(Kind):
     def unlisted_step(self, wanted: Wanted, labels: Iterable[str]) -> str:
         return (
             f"This instance lists no type {', '.join(labels)} for authentication profiles. Open {_PAGE}, "
-            f"make a standard one named {wanted.key} of the type that stands for it, and plan again: until then "
-            "the access policy stays asleep, because it would shut this method out."
+            f"make a standard one named {wanted.key} of the type that stands for it, and plan again: until "
+            "then the access policy stays asleep, because it would shut this method out."
         )
