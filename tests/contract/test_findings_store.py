@@ -78,7 +78,9 @@ def test_a_later_sighting_settles_what_was_parked(database: Database) -> None:
         old, new = store.waiting(connection, "scanner")
         store.settle(connection, old.seq, "parked", {"code": "c", "cause": "c", "fix": ""})
         store.settle(connection, new.seq, "created")
-        store.supersede(connection, "scanner", new.fingerprint, new.seq)
+        store.supersede(connection, "scanner", new.fingerprint, new.seq, "unchanged")
+        assert store.is_overtaken(connection, "scanner", old.fingerprint, old.seq)
+        assert not store.is_overtaken(connection, "scanner", new.fingerprint, new.seq)
     told = counts(database)
     assert (told["parked"], told["unchanged"], told["created"]) == (0, 1, 1)
 

@@ -141,9 +141,7 @@ def test_too_much_at_once_is_refused(sender: TestClient) -> None:
     assert send(sender, " " * 1_048_577)[0] == 413
 
 
-def test_a_secret_that_is_gone_asks_for_patience(
-    sender: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_that_is_gone_asks_for_patience(sender: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OLD")
     assert send(sender, json.dumps(EVENT))[0] == 503
 
@@ -153,3 +151,25 @@ def test_counts_are_for_people_with_a_token(sender: TestClient) -> None:
     assert sender.get("/api/findings").status_code == 401
     answer = sender.get("/api/findings", headers={"Authorization": "Bearer t"}).json()
     assert answer["sources"]["cluster"]["received"] == answer["received"] == 1
+
+
+def test_another_body_under_a_known_id_is_not_swallowed(sender: TestClient, hub: Hub) -> None:
+    assert send(sender, json.dumps(EVENT))[0] == 202
+    other = {**EVENT, "finding_info": {"uid": "f-2", "title": "Another"}}
+    code, answer = send(sender, json.dumps(other))
+    assert (code, answer["problems"][0]["code"]) == (409, "key_reused")
+    assert counts(hub)["received"] == 1
+
+
+def test_an_event_of_odd_types_is_quarantined_and_the_rest_taken(sender: TestClient, hub: Hub) -> None:
+    assert send(sender, json.dumps([EVENT, {**EVENT, "class_uid": [2004]}]))[0] == 202
+    assert counts(hub)["quarantined"] == 1
+
+
+def test_what_cannot_be_taken_now_is_logged(
+    sender: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("OLD")
+    send(sender, json.dumps(EVENT))
+    assert "OLD" in caplog.text
+    assert "Shell in a container" not in caplog.text

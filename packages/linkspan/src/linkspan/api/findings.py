@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,15 +11,19 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from linkspan.api.guard import problem
+from linkspan.api.problems import status_of
 from linkspan.api.signed import Unsigned, verified
-from linkspan.core.errors import SecretUnavailable
+from linkspan.core.errors import Rejected, SecretUnavailable
 from linkspan.findings.finding import Unreadable
-from linkspan.flows.findings import Intake, intake_of, status_of
+from linkspan.flows.findings import Intake, intake_of
+from linkspan.flows.findings import status_of as findings_status
 from linkspan.flows.hub import Hub
 from linkspan.flows.pulse import Pulse
 
 RETRY_SECONDS = 30
 JSON_TYPES = ("application/json", "application/x-ndjson", "application/jsonl")
+
+_log = logging.getLogger("linkspan.api")
 
 
 def finding_routes(app: FastAPI, hub: Hub, _pulse: Pulse) -> None:
@@ -41,7 +46,7 @@ def routes(hub: Hub, intake: Intake) -> APIRouter:
     @router.get("/api/findings")
     def status() -> dict[str, Any]:
         """What became of every finding received, as ``linkspan findings status`` says it."""
-        return status_of(hub.database, list(hub.config.findings))
+        return findings_status(hub.database, list(hub.config.findings))
 
     return router
 
@@ -59,9 +64,11 @@ def _take(intake: Intake, source: str, request: Request, body: bytes) -> Respons
         new = intake.receive(source, message, body)
     except Unsigned:
         return problem(401, "signature", "The signature is wrong, or the delivery is too old or too new.")
-    except Unreadable as error:
-        return problem(400, error.code, error.cause, error.fix, error.where)
-    except (SecretUnavailable, sa.exc.SQLAlchemyError):
+    except (Unreadable, Rejected) as error:
+        status = 400 if isinstance(error, Unreadable) else status_of(error)
+        return problem(status, error.code, error.cause, error.fix, error.where)
+    except (SecretUnavailable, sa.exc.SQLAlchemyError) as error:
+        _log.warning("findings for %s cannot be taken now: %s", source, error)
         answer = problem(503, "unavailable", "The hub cannot take this now.", "Send it again later.")
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
         return answer

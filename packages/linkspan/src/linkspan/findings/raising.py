@@ -8,9 +8,13 @@ sighting again and finds the incident by its correlation id.
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import sqlalchemy as sa
 
 from linkspan.connection import Connection
 from linkspan.core import clock, query
@@ -34,6 +38,7 @@ from linkspan.store import findings as store
 
 TABLE = "incident"
 FIELDS = ("sys_id", "number", "state", "impact", "urgency", "priority", "correlation_id", "sys_mod_count")
+_TREATED = ("impact", "urgency")
 IN_PROGRESS, RESOLVED, CLOSED, CANCELED = "2", "6", "7", "8"
 IDS_PER_REQUEST = 50  # 33 characters each: far below the 8 kB limit of a URL
 NOTE_EVERY_SECONDS = 86_400.0
@@ -41,6 +46,12 @@ RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5.0, 900.0
 CLOSE_CODES = ("Solution provided", "Resolved by change")
 # Not columns that can be compared after a write: the platform keeps them as it likes, or elsewhere.
 _NOT_COMPARED = frozenset({"work_notes", "close_notes", "description"})
+
+# In a note the platform would show what stands between these as HTML (ServiceNow docs: journal fields).
+_CODE = re.compile(r"\[(/?code)\]", re.IGNORECASE)
+_UNFORESEEN = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+_log = logging.getLogger("linkspan.findings")
 
 # These say the same for every sighting that waits.
 _STOPS = (Unreachable, RateLimited, NotAuthenticated, SecretUnavailable)
@@ -64,11 +75,15 @@ class Binding:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a sighting, and the columns of its finding that changed."""
+    """What became of a sighting, and the columns of its finding that changed.
+
+    ``is_newest`` is False for a sighting that says nothing any more: a later one was served before it.
+    """
 
     fate: store.Fate
     reason: Mapping[str, str] | None = None
     record: Mapping[str, Any] | None = None
+    is_newest: bool = True
 
 
 class Budget(LinkspanError):
@@ -174,9 +189,8 @@ class Raiser:
         return found
 
     def _serve(self, sighting: store.Sighting) -> bool:
-        finding = Finding.of(sighting.payload)
         try:
-            outcome = self._outcome(finding, sighting)
+            outcome = self._outcome(Finding.of(sighting.payload), sighting)
         except Budget as error:
             self._postpone(sighting, error, error.until)
             self._queue += 1
@@ -188,19 +202,33 @@ class Raiser:
                     raise
                 return False
             outcome = Outcome(fate="parked", reason=error.problem())
+        except _UNFORESEEN as error:
+            # One that nobody foresaw must not hold up all that wait behind it.
+            _log.exception("finding %s of %s is parked", sighting.seq, self._binding.source)
+            with self._binding.database.begin() as connection:
+                store.settle(connection, sighting.seq, "parked", _unforeseen(error))
+            return True
         with self._binding.database.begin() as connection:
-            if store.settle(connection, sighting.seq, outcome.fate, outcome.reason):
-                record = dict(outcome.record or {})
-                store.remember(
-                    connection,
-                    self._binding.source,
-                    sighting.fingerprint,
-                    sighting.payload,
-                    seen_at=sighting.received_at,
-                    **record,
-                )
-                store.supersede(connection, self._binding.source, sighting.fingerprint, sighting.seq)
+            self._settle(connection, sighting, outcome)
         return True
+
+    def _settle(self, connection: sa.Connection, sighting: store.Sighting, outcome: Outcome) -> None:
+        source, fingerprint = self._binding.source, sighting.fingerprint
+        record = dict(outcome.record or {})
+        if outcome.fate == "created" and store.is_record_of_any(connection, record["sys_id"]):
+            # Somebody else came to the same incident meanwhile, and counted it.
+            outcome = replace(outcome, fate="unchanged", reason=None)
+        if not store.settle(connection, sighting.seq, outcome.fate, outcome.reason):
+            return
+        if not outcome.is_newest:
+            store.count_again(connection, source, fingerprint)
+            return
+        store.remember(
+            connection, source, fingerprint, sighting.payload, seen_at=sighting.received_at, **record
+        )
+        known = store.known(connection, source, fingerprint)
+        fate: store.Fate = "unchanged" if known is not None and known.sys_id else "below_threshold"
+        store.supersede(connection, source, fingerprint, sighting.seq, fate)
 
     def _postpone(self, sighting: store.Sighting, error: LinkspanError, until: float) -> None:
         with self._binding.database.begin() as connection:
@@ -211,6 +239,14 @@ class Raiser:
     def _outcome(self, finding: Finding, sighting: store.Sighting) -> Outcome:
         with self._binding.database.read() as connection:
             known = store.known(connection, self._binding.source, sighting.fingerprint)
+            # Sightings wait for the budget or the instance, later ones of the same finding may not have to.
+            if (
+                known is not None
+                and sighting.received_at < known.last_seen_at
+                and store.is_overtaken(connection, self._binding.source, sighting.fingerprint, sighting.seq)
+            ):
+                fate: store.Fate = "unchanged" if known.sys_id else "below_threshold"
+                return Outcome(fate=fate, reason=store.SUPERSEDED, is_newest=False)
         decision = self._binding.rules.decide(finding)
         if known is not None and known.sys_id:
             return self._again(finding, sighting, known, decision)
@@ -243,9 +279,11 @@ class Raiser:
         if earlier:
             values["parent_incident"] = earlier
         record = records.create(TABLE, values, correlation_id=key, fields=(*FIELDS, *values))
-        lost = _dropped(values, record)
+        lost = _dropped({**values, "correlation_id": key}, record)
         return Outcome(
-            fate="created", reason=_ignored(lost, self._binding.instance), record=_kept(record, generation)
+            fate="created",
+            reason=_ignored(lost, self._binding.instance),
+            record=_kept(record, generation, asked=values),
         )
 
     def _draft(self, finding: Finding, decision: Decision) -> dict[str, str]:
@@ -263,8 +301,11 @@ class Raiser:
         decision: Decision,
         generation: int,
     ) -> Outcome:
-        """An earlier home of ours made it: the same incident goes on."""
-        adopted = _kept(record, generation)
+        """An earlier home of ours made it: the same incident goes on.
+
+        Who set its impact and urgency is not known here, so they stay until the source changes its mind.
+        """
+        adopted = _kept(record, generation, asked=_treated(finding, decision))
         known = store.Known(
             severity=finding.severity,
             state="open",
@@ -308,12 +349,16 @@ class Raiser:
         if record.get("state") in (CLOSED, CANCELED):
             return self._anew(finding, sighting, known, decision)
         if record.get("state") == RESOLVED:
+            if not decision.ticket:
+                return Outcome(fate="below_threshold", reason=_below(finding, decision))
             return self._reopen(finding, known)
-        changes = self._severity_changes(finding, known, record, decision)
+        changes, written = _severity_changes(finding, known, record, decision)
         if changes:
             note = f"Severity is now {finding.severity}, as {finding.product} says."
-            return self._write(known, changes, note, "severity")
-        return self._seen_again(finding, known, record)
+            outcome = self._write(known, changes, note, "severity", written)
+        else:
+            outcome = self._seen_again(finding, known, record)
+        return replace(outcome, record={"written": written, **(outcome.record or {})})
 
     def _anew(
         self, finding: Finding, sighting: store.Sighting, known: store.Known, decision: Decision
@@ -328,24 +373,15 @@ class Raiser:
         self, finding: Finding, known: store.Known, record: Mapping[str, str], decision: Decision
     ) -> bool:
         """Whether nothing is to be written: the finding is open, and so is its record, and they agree."""
+        changes, written = _severity_changes(finding, known, record, decision)
         return (
             finding.state == "open"
             and record.get("state") not in (RESOLVED, CLOSED, CANCELED)
-            and not self._severity_changes(finding, known, record, decision)
+            and not changes
+            and written == known.written
             and known.noted_at is not None
             and clock.now() - known.noted_at < NOTE_EVERY_SECONDS
         )
-
-    def _severity_changes(
-        self, finding: Finding, known: store.Known, record: Mapping[str, str], decision: Decision
-    ) -> dict[str, str]:
-        """Impact and urgency to write: only where the source changed its mind and no person did."""
-        impact, urgency = treatment(finding.severity, decision.tier, exploited=finding.exploited)
-        wanted = {"impact": impact, "urgency": urgency}
-        ours = {name: known.written.get(name) for name in wanted}
-        if ours == wanted or {name: record.get(name) for name in wanted} != ours:
-            return {}
-        return {name: value for name, value in wanted.items() if record[name] != value}
 
     def _close(self, finding: Finding, known: store.Known, record: Mapping[str, str]) -> Outcome:
         if record.get("state") in (RESOLVED, CLOSED, CANCELED):
@@ -361,12 +397,20 @@ class Raiser:
         note = f"{finding.product} still finds it."
         return self._write(known, {"state": IN_PROGRESS}, note, "reopen")
 
-    def _write(self, known: store.Known, changes: Mapping[str, str], note: str, why: str) -> Outcome:
-        """Change the record as far as the account may, and look at what came of it. Raises Rejected."""
-        written = {**changes, "work_notes": note}
-        answer = self._binding.connection.table.update(
-            TABLE, known.sys_id, written, fields=(*FIELDS, *changes)
-        )
+    def _write(
+        self,
+        known: store.Known,
+        changes: Mapping[str, str],
+        note: str,
+        why: str,
+        written: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Change the record as far as the account may, and look at what came of it. Raises Rejected.
+
+        ``written`` is what is remembered of it, when that changes.
+        """
+        sent = {**changes, "work_notes": _harmless(note)}
+        answer = self._binding.connection.table.update(TABLE, known.sys_id, sent, fields=(*FIELDS, *changes))
         lost = _dropped(changes, answer)
         if lost:
             raise Rejected(
@@ -375,8 +419,7 @@ class Raiser:
                 fix="change it by hand, or let the account write these fields",
                 where=self._binding.instance,
             )
-        kept = {**known.written, **{name: answer.get(name, "") for name in ("impact", "urgency")}}
-        return Outcome(fate="updated", record={"written": kept, "noted_at": clock.now()})
+        return Outcome(fate="updated", record={"written": written or known.written, "noted_at": clock.now()})
 
     def _seen_again(self, finding: Finding, known: store.Known, record: Mapping[str, str]) -> Outcome:
         """Say so on the record once a day, if the account may; counted in any case."""
@@ -384,7 +427,7 @@ class Raiser:
         if known.noted_at is None or now - known.noted_at < NOTE_EVERY_SECONDS:
             noted = now if known.noted_at is None else known.noted_at
             return Outcome(fate="unchanged", record={"noted_at": noted})
-        text = f"{finding.product} finds it still: seen {known.sightings + 1} times by now."
+        text = _harmless(f"{finding.product} finds it still: seen {known.sightings + 1} times by now.")
         try:
             self._binding.records.add_note(
                 TABLE,
@@ -412,14 +455,54 @@ def _patience(error: LinkspanError, attempts: int) -> float:
     return max(wait, error.retry_after) if isinstance(error, RateLimited) else wait
 
 
-def _kept(record: Mapping[str, str], generation: int) -> dict[str, Any]:
-    written = {name: record.get(name, "") for name in ("impact", "urgency")}
+def _kept(record: Mapping[str, str], generation: int, asked: Mapping[str, str]) -> dict[str, Any]:
+    written = {name: record.get(name, "") for name in _TREATED}
     return {
         "table_name": TABLE,
         "sys_id": record["sys_id"],
-        "number": record["number"],
-        "written": {**written, "generation": generation},
+        "number": record.get("number", ""),
+        "written": {
+            **written,
+            "asked": {name: asked[name] for name in _TREATED},
+            "generation": generation,
+        },
         "noted_at": clock.now(),
+    }
+
+
+def _treated(finding: Finding, decision: Decision) -> dict[str, str]:
+    wanted = treatment(finding.severity, decision.tier, exploited=finding.exploited)
+    return dict(zip(_TREATED, wanted, strict=True))
+
+
+def _severity_changes(
+    finding: Finding, known: store.Known, record: Mapping[str, str], decision: Decision
+) -> tuple[dict[str, str], Mapping[str, Any]]:
+    """Impact and urgency to write, and what is known to be written then.
+
+    Only where the source changed its mind, and the record still has what came of our last write: what a
+    person, or a rule of the instance, made of it stays.
+    """
+    wanted = _treated(finding, decision)
+    there = {name: record.get(name) for name in wanted}
+    agreed = {**known.written, **wanted, "asked": wanted}
+    if there == wanted:
+        return {}, agreed  # also when the answer to our write was lost
+    if known.written.get("asked") == wanted or there != {name: known.written.get(name) for name in wanted}:
+        return {}, known.written
+    return {name: value for name, value in wanted.items() if there[name] != value}, agreed
+
+
+def _harmless(note: str) -> str:
+    return _CODE.sub(r"(\1)", note)
+
+
+def _unforeseen(error: Exception) -> dict[str, str]:
+    return {
+        "code": "unforeseen",
+        "where": "",
+        "cause": f"linkspan failed at this finding: {type(error).__name__}",
+        "fix": "report what the log says of it, then run `linkspan findings retry`",
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import secrets
 import threading
 import time
@@ -16,7 +18,7 @@ import structlog
 from linkspan.config.values import FindingsConfig
 from linkspan.connection import Connection
 from linkspan.core import clock
-from linkspan.core.errors import ConfigError, LinkspanError, SecretUnavailable
+from linkspan.core.errors import ConfigError, LinkspanError, Rejected, SecretUnavailable
 from linkspan.core.secret import Secret
 from linkspan.feed.journal import Author, NoteReader
 from linkspan.findings import formats, rules
@@ -112,12 +114,14 @@ def import_files(
     is wrong, before anything is taken in.
     """
     rules.load(source.rules)
-    contents = [(path, _bytes(path)) for path in paths]
+    for path in paths:
+        _require_readable(path)
     run = f"import {clock.iso_time(clock.now())} {secrets.token_hex(4)}"
     batches: list[str] = []
     problems: list[LinkspanError] = []
-    for path, data in contents:
-        batch = f"{run} {len(batches)} {path.name}"
+    for path in paths:
+        data = _bytes(path)  # one file in memory at a time
+        batch = f"{run} {len(batches)} {_shown_name(path)}"
         entries: Iterator[Entry] | list[Entry]
         try:
             entries = formats.read(data, format_name=format_name)
@@ -264,11 +268,19 @@ class Intake:
         return [self.wiring.secret(one, where=wanted.where) for one in wanted.secrets]
 
     def receive(self, source: str, message_id: str, body: bytes) -> bool:
-        """Commit a delivery; False when it was received before. Raises Unreadable."""
-        batch = f"delivery {message_id}"
+        """Commit a delivery; False when it was received before.
+
+        Raises Unreadable, and Rejected (code key_reused) for another body under an id that was received.
+        """
+        batch, endpoint = f"delivery {message_id}", f"findings/{source}"
         entries = [_received(entry) for entry in formats.read(body)]
         with self.wiring.database.begin() as connection:
-            new = deliveries.take(connection, endpoint=f"findings/{source}", message_id=message_id, body=body)
+            before = deliveries.known(connection, endpoint=endpoint, message_id=message_id)
+            if before not in (None, hashlib.sha256(body).hexdigest()):
+                raise Rejected(
+                    "Another body came under this id.", fix="Give each message its own id.", code="key_reused"
+                )
+            new = deliveries.take(connection, endpoint=endpoint, message_id=message_id, body=body)
             if new:
                 store.receive(connection, source, batch, entries)
         if new:
@@ -371,20 +383,37 @@ def _eyes(wiring: Wiring, source: FindingsConfig, line: Connection) -> Iterator[
             return
 
 
-def _bytes(path: Path) -> bytes:
+def _require_readable(path: Path) -> None:
+    """Raises ConfigError, and Unreadable for a file that is too large to be taken in."""
     try:
-        if path.stat().st_size > formats.SIZE_LIMIT:
-            raise Unreadable(
-                f"larger than {formats.SIZE_LIMIT // 1_048_576} MiB",
-                code="too_large",
-                fix="split it: one run or one day to a file",
-                where=str(path),
-            )
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise _cannot_read(path, error) from error
+    if size > formats.SIZE_LIMIT:
+        raise Unreadable(
+            f"larger than {formats.SIZE_LIMIT // 1_048_576} MiB",
+            code="too_large",
+            fix="split it: one run or one day to a file",
+            where=str(path),
+        )
+
+
+def _bytes(path: Path) -> bytes:
+    _require_readable(path)
+    try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError(
-            f"the file cannot be read: {error.strerror}", where=str(path), fix="check the path"
-        ) from error
+        raise _cannot_read(path, error) from error
+
+
+def _cannot_read(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"the file cannot be read: {error.strerror}", where=str(path), fix="check the path")
+
+
+def _shown_name(path: Path) -> str:
+    """The file's name as text that any store takes: a name is bytes, and not always UTF-8."""
+    return path.name.encode(errors="replace").decode()
 
 
 def _received(entry: Entry) -> store.Received:
@@ -397,7 +426,7 @@ def _received(entry: Entry) -> store.Received:
 
 def _whole_file(path: Path, error: Unreadable, data: bytes) -> Entry:
     text = data[: formats.KEPT_TEXT].decode(errors="replace").replace("\0", "")
-    return Entry(place=path.name, problem=error.problem(), text=text)
+    return Entry(place=_shown_name(path), problem=error.problem(), text=text)
 
 
 def _queue(connection: sa.Connection, source: str) -> Document | None:
@@ -422,7 +451,7 @@ def _need(row: Mapping[str, Any]) -> Document:
         "fate": row["fate"],
         "batch": row["batch"],
         "place": row["place"],
-        "title": payload["title"] if isinstance(payload, dict) else "",
+        "title": payload.get("title", "") if isinstance(payload, dict) else "",
         "code": reason.get("code", ""),
         "where": reason.get("where", ""),
         "cause": reason.get("cause", ""),

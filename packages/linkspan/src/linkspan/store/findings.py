@@ -24,6 +24,9 @@ FATES: tuple[Fate, ...] = (
     *("queued", "below_threshold", "quarantined", "parked"),
 )
 HOUR = 3600.0
+# Of these the payload is kept: a person is to look at them, or they are served again.
+_KEPT = frozenset({"parked", "quarantined"})
+SUPERSEDED = {"code": "superseded", "cause": "a later sighting of the same finding took its place", "fix": ""}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,8 @@ class Sighting:
 class Known:
     """A finding as it was last seen, and the record that was made of it; ``sys_id`` is empty without one.
 
-    ``written`` holds what is on the record: ``impact``, ``urgency``, ``generation``, ``state``.
+    ``written`` holds what is on the record: ``impact`` and ``urgency`` as they came back, ``asked`` (the
+    two as they were wanted), ``generation``.
     """
 
     severity: str
@@ -110,8 +114,13 @@ def waiting(connection: sa.Connection, source: str, *, limit: int = 200) -> list
 
 
 def settle(connection: sa.Connection, seq: int, fate: Fate, reason: Mapping[str, str] | None = None) -> bool:
-    """Give a sighting its fate; False when somebody else gave it one."""
+    """Give a sighting its fate; False when somebody else gave it one.
+
+    The payload of what needs nobody is dropped: it has served, and the finding holds its newest one.
+    """
     done = {"fate": fate, "fated_at": clock.now(), "reason": dict(reason) if reason else sa.null()}
+    if fate not in _KEPT and not (fate == "created" and reason):
+        done["payload"] = sa.null()
     served = connection.execute(
         sa.update(sighting)
         .where(sighting.c.seq == seq, sa.or_(sighting.c.fate.is_(None), sighting.c.fate == "queued"))
@@ -135,9 +144,8 @@ def postpone(connection: sa.Connection, seq: int, until: float, reason: Mapping[
     )
 
 
-def supersede(connection: sa.Connection, source: str, fingerprint: str, before: int) -> None:
-    """Sightings of a finding that were parked are settled by a later one that was served."""
-    told = {"code": "superseded", "cause": "a later sighting was served", "fix": ""}
+def supersede(connection: sa.Connection, source: str, fingerprint: str, before: int, fate: Fate) -> None:
+    """Sightings of a finding that were parked come to ``fate``: a later one has its own now."""
     connection.execute(
         sa.update(sighting)
         .where(
@@ -146,7 +154,7 @@ def supersede(connection: sa.Connection, source: str, fingerprint: str, before: 
             sighting.c.fate == "parked",
             sighting.c.seq < before,
         )
-        .values(fate="unchanged", fated_at=clock.now(), reason=told)
+        .values(fate=fate, fated_at=clock.now(), reason=SUPERSEDED, payload=sa.null())
     )
 
 
@@ -180,6 +188,23 @@ def created_since(connection: sa.Connection, source: str, moment: float) -> list
         .order_by(sighting.c.fated_at)
     )
     return list(connection.execute(query).scalars())
+
+
+def is_overtaken(connection: sa.Connection, source: str, fingerprint: str, seq: int) -> bool:
+    """Whether a later sighting of the same finding has its fate already: this one waited too long."""
+    has_fate = sighting.c.fate.in_([fate for fate in FATES if fate not in ("queued", "quarantined")])
+    query = (
+        sa.select(sighting.c.seq)
+        .where(sighting.c.source == source, has_fate, sighting.c.seq > seq)
+        .where(sighting.c.fingerprint == fingerprint)
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
+
+
+def is_record_of_any(connection: sa.Connection, sys_id: str) -> bool:
+    """Whether a finding is known to have this record."""
+    return connection.execute(sa.select(finding.c.id).where(finding.c.sys_id == sys_id)).first() is not None
 
 
 def known(connection: sa.Connection, source: str, fingerprint: str) -> Known | None:
@@ -233,6 +258,12 @@ def remember(
         **record,
     }
     upsert(connection, finding, row, keys=("source", "fingerprint"))
+
+
+def count_again(connection: sa.Connection, source: str, fingerprint: str) -> None:
+    """One more sighting of a finding, that says nothing new."""
+    mine = sa.and_(finding.c.source == source, finding.c.fingerprint == fingerprint)
+    connection.execute(sa.update(finding).where(mine).values(sightings=finding.c.sightings + 1))
 
 
 def counts(
