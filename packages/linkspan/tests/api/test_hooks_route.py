@@ -198,6 +198,33 @@ def test_a_signature_among_several_is_found(sender: TestClient) -> None:
     assert sender.post("/hooks/major", content=event(), headers=headers).status_code == 202
 
 
+@pytest.mark.parametrize("other", ["v1", "v1,A", "v1,a,b", ",", "v1,Ä".encode().decode("latin-1"), ""])
+def test_a_signature_that_is_none_hides_no_good_one(sender: TestClient, other: str) -> None:
+    headers = signed(event())
+    headers["svix-signature"] = f"{other} {headers['svix-signature']}"
+    wire = {name: value.encode("latin-1") for name, value in headers.items()}
+    assert sender.post("/hooks/major", content=event(), headers=wire).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        event(id="01\0INC"),
+        b'{"event_type": "public_incident.x", "public_incident.x": {"id": "\\ud83d"}}'.replace(
+            b".x", b".incident_updated_v2"
+        ),
+        event(id="a\nb"),
+    ],
+    ids=["deep", "nul", "half a character", "line"],
+)
+def test_what_could_break_the_store_is_taken_and_leads_to_nothing(
+    sender: TestClient, hub: Hub, body: bytes
+) -> None:
+    assert sender.post("/hooks/major", content=body, headers=signed(body)).status_code == 202
+    assert hints(hub) == []
+
+
 @pytest.mark.parametrize("name", ["quiet", "nobody", "major/x"])
 def test_elsewhere_nobody_answers(sender: TestClient, name: str) -> None:
     assert sender.post(f"/hooks/{name}", content=event(), headers=signed(event())).status_code == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import sqlalchemy as sa
@@ -17,6 +18,8 @@ from linkspan.flows.hub import Hub
 from linkspan.flows.pulse import Pulse
 
 RETRY_SECONDS = 30
+
+_log = logging.getLogger("linkspan.api")
 
 
 def hook_routes(hooks: Hooks) -> Callable[[FastAPI, Hub, Pulse], None]:
@@ -49,7 +52,8 @@ def _take(hooks: Hooks, sync: str, request: Request, body: bytes) -> Response:
         new = hooks.take(sync, message, body)
     except Unsigned:
         return problem(401, "signature", "The signature is wrong, or the event is too old or too new.")
-    except (SecretUnavailable, sa.exc.SQLAlchemyError):
+    except (SecretUnavailable, sa.exc.SQLAlchemyError) as error:
+        _log.warning("an event for %s cannot be taken now: %s", sync, error)
         answer = problem(503, "unavailable", "The hub cannot take this now.", "Send it again later.")
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
         return answer

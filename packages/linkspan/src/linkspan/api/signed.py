@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
@@ -11,6 +12,7 @@ from linkspan.core.secret import Secret
 
 PARTS = ("id", "timestamp", "signature")
 LONGEST_ID = 256
+_SIGNATURE = re.compile(r"v1,[A-Za-z0-9+/]{43}=\Z")  # a SHA-256 in base64
 
 
 class Unsigned(Exception):
@@ -27,6 +29,9 @@ def verified(secrets: Sequence[Secret], headers: Mapping[str, str], body: bytes)
         f"webhook-{part}": headers.get(f"webhook-{part}") or headers.get(f"svix-{part}") or ""
         for part in PARTS
     }
+    # The library gives up at the first entry that is no signature, though a good one may follow.
+    entries = given["webhook-signature"].split(" ")
+    given["webhook-signature"] = " ".join(entry for entry in entries if _SIGNATURE.match(entry))
     message = given["webhook-id"]
     if not message or len(message) > LONGEST_ID:
         raise Unsigned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from linkspan.flows.hub import Hub
     from linkspan.flows.wiring import Wiring
 
-LONGEST_SUBJECT = 128
+_SUBJECT = re.compile(r"[!-~]{1,128}\Z")
 # How incident.io names its events: public_incident.… and private_incident.…, a private one holds an id only.
 _KINDS: tuple[tuple[str, Kind], ...] = (("follow_up_", "follow_up"), ("incident_", "incident"))
 _SCOPES = ("public_incident", "private_incident")
@@ -65,7 +66,7 @@ def hints_of(body: bytes) -> list[tuple[Kind, str]]:
     """
     try:
         event: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     if not isinstance(event, dict):
         return []
@@ -86,4 +87,4 @@ def _id_of(thing: Any) -> str:
     found = thing.get("id")
     if found is None and isinstance(thing.get("incident"), dict):  # a status change wraps its incident
         found = thing["incident"].get("id")
-    return found if isinstance(found, str) and 0 < len(found) <= LONGEST_SUBJECT else ""
+    return found if isinstance(found, str) and _SUBJECT.match(found) else ""
