@@ -61,6 +61,16 @@ def test_the_page_shows_figures_and_a_chart(client: TestClient) -> None:
 
 
 @pytest.mark.usefixtures("ingested")
+def test_days_bound_the_question_and_stay_in_the_form(client: TestClient) -> None:
+    page = client.get("/mttr", params={"since": "2026-02-01", "until": ""}).text
+    assert "2026-02: n 1," in page
+    assert "2026-01: n" not in page
+    assert 'name="since" value="2026-02-01"' in page
+    assert 'name="until" value=""' in page
+    assert client.get("/mttr.csv", params={"since": "2026-02-01", "until": ""}).text.count("\n") == 2
+
+
+@pytest.mark.usefixtures("ingested")
 def test_the_files_say_the_same(client: TestClient) -> None:
     picture = client.get("/mttr.svg", params={"period": "month"})
     assert picture.headers["content-type"] == "image/svg+xml"

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, FastAPI, Query
+from pydantic import BeforeValidator
 from starlette.responses import HTMLResponse, Response
 
 from linkspan.core.errors import LinkspanError
@@ -28,7 +29,8 @@ GROUPS = ("", "priority", "category", "assignment_group", "urgency", "impact", "
 MOST_COLUMNS = 60
 
 Text = Annotated[str, Query(max_length=80)]
-Day = Annotated[date | None, Query()]
+# A form sends the fields that were left empty too.
+Day = Annotated[date | None, BeforeValidator(lambda text: text or None), Query()]
 
 
 def mttr_pages(app: FastAPI, hub: Hub, pulse: Pulse) -> None:  # noqa: ARG001 - it changes with an ingest only
