@@ -244,3 +244,19 @@ def test_files_are_read_one_after_the_other(desk: Desk, monkeypatch: pytest.Monk
     missing = desk.command("findings", "import", str(files[0]), str(desk.folder / "nowhere.json"))
     assert missing["exit"] == 2
     assert status(desk) == {"created": 2}
+
+
+def test_a_large_file_is_taken_in_in_parts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or nobody else could write to the store for minutes."""
+    parts: list[int] = []
+    receive = store.receive
+
+    def receiving(connection: Any, source: str, batch: str, entries: Any) -> int:
+        parts.append(len(list(entries)))
+        return receive(connection, source, batch, entries)
+
+    monkeypatch.setattr(flow.store, "receive", receiving)
+    monkeypatch.setattr(flow, "RECEIVED_AT_ONCE", 2)
+    many = [event(f"f-{number}", severity=1) for number in range(4)]
+    assert take(desk, *many, {"class_uid": 1}) == {"below_threshold": 4, "quarantined": 1}
+    assert parts == [2, 2, 1]

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 PATIENCE_SECONDS = 12.0
+RECEIVED_AT_ONCE = 1_000
 POLL_SECONDS, LONGEST_WAIT, BOUND_SECONDS = 2.0, 300.0, 600.0
 
 log = structlog.get_logger("linkspan.findings")
@@ -122,14 +124,17 @@ def import_files(
     for path in paths:
         data = _bytes(path)  # one file in memory at a time
         batch = f"{run} {len(batches)} {_shown_name(path)}"
-        entries: Iterator[Entry] | list[Entry]
+        entries: Iterator[Entry]
         try:
             entries = formats.read(data, format_name=format_name)
         except Unreadable as error:
             error.where = ": ".join(part for part in (str(path), error.where) if part)
-            entries = [_whole_file(path, error, data)]
-        with wiring.database.begin() as connection:
-            new = store.receive(connection, source.name, batch, map(_received, entries))
+            entries = iter([_whole_file(path, error, data)])
+        new = 0
+        # In parts: a hub on the same home waits for the store no longer than for one of them.
+        while part := [_received(entry) for entry in islice(entries, RECEIVED_AT_ONCE)]:
+            with wiring.database.begin() as connection:
+                new += store.receive(connection, source.name, batch, part)
         batches.append(batch)
         announce(f"{path}: {new} received")
     try:

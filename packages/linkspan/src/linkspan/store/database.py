@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
@@ -163,6 +163,13 @@ def insert_new(connection: sa.Connection, table: sa.Table, values: dict[str, Any
     counted = {"preserve_rowcount": True}
     done = connection.execute(_insert_new(connection.dialect.name, table), values, execution_options=counted)
     return done.rowcount > 0
+
+
+def insert_all_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> int:
+    """Insert rows of the same columns unless a unique rule forbids them; how many are new."""
+    counted = {"preserve_rowcount": True}
+    statement = _insert_new(connection.dialect.name, table)
+    return connection.execute(statement, rows, execution_options=counted).rowcount
 
 
 # Building a statement costs more than running it: these are built once for each table and shape.

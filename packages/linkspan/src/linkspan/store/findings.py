@@ -13,7 +13,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from linkspan.core import clock
-from linkspan.store.database import insert_new, upsert
+from linkspan.store.database import insert_all_new, upsert
 from linkspan.store.tables import finding, sighting
 
 Fate = Literal[
@@ -74,7 +74,8 @@ class Known:
 
 def receive(connection: sa.Connection, source: str, batch: str, entries: Iterable[Received]) -> int:
     """Commit what came in; how many of it are new. A batch that was received before adds nothing."""
-    now, new = clock.now(), 0
+    now = clock.now()
+    rows: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
     for entry in entries:
         row = {
             "source": source,
@@ -83,12 +84,11 @@ def receive(connection: sa.Connection, source: str, batch: str, entries: Iterabl
             "fingerprint": entry.fingerprint,
             "payload": entry.payload,
             "received_at": now,
-            "fate": "quarantined" if entry.problem else None,
-            "fated_at": now if entry.problem else None,
-            "reason": dict(entry.problem) if entry.problem else sa.null(),
         }
-        new += insert_new(connection, sighting, row)
-    return new
+        if entry.problem:
+            row |= {"fate": "quarantined", "fated_at": now, "reason": dict(entry.problem)}
+        rows[bool(entry.problem)].append(row)
+    return sum(insert_all_new(connection, sighting, part) for part in rows.values() if part)
 
 
 def waiting(connection: sa.Connection, source: str, *, limit: int = 200) -> list[Sighting]:
