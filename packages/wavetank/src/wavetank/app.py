@@ -18,7 +18,7 @@ from wavetank.front import Front
 from wavetank.ids import new_sys_id
 from wavetank.instance import Instance, seal_for
 from wavetank.releases import LATEST, release
-from wavetank.security import access, plugins, restriction
+from wavetank.security import access, plugins, restriction, tokens
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _first_properties(options: Options) -> Mapping[str, Any]:
         "glide.war": f"{build}.zip",
         restriction.ACTIVE: "true",
         restriction.ENFORCE: new,
-        oauth.ACTIVE: "true",
+        tokens.ACTIVE: "true",
         oauth.BODY_ONLY: new,
         **({oauth.STATE_REQUIRED: "true"} if options.zboot else {}),
         access.TERM: new,

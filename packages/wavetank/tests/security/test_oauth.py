@@ -262,3 +262,13 @@ def test_a_body_beyond_all_bounds_is_not_read(door, monkeypatch):
     monkeypatch.setattr("wavetank.front.MAX_BODY", 100)
     assert door.ask("POST", "/oauth_token.do", b"x" * 100).status == 401
     assert door.ask("POST", "/oauth_token.do", b"x" * 101).status == 413
+
+
+def test_no_token_counts_while_oauth_is_switched_off(scene, client, door):
+    client()
+    scene.user("ada")
+    token = _password(door).body["access_token"]
+    scene.instance.set_property("com.snc.platform.security.oauth.is.active", "false")
+    assert (_password(door).status, _whoami(door, token).status) == (401, 401)
+    scene.instance.set_property("com.snc.platform.security.oauth.is.active", "true")
+    assert _whoami(door, token).status == 200

@@ -22,7 +22,6 @@ from wavetank.instance import Instance
 
 CLIENT_GRANT = "glide.oauth.inbound.client.credential.grant_type.enabled"
 PASSWORD_GRANT_OFF = "glide.oauth.inbound.ropc.grant_type.disabled"  # noqa: S105
-ACTIVE = "com.snc.platform.security.oauth.is.active"
 BODY_ONLY = "glide.oauth.allow.parameters.in.post.body.only"
 STATE_REQUIRED = "glide.oauth.state.parameter.required"
 DEFAULT_ACCESS = 1800
@@ -75,7 +74,7 @@ async def revoke(request: Request) -> Response:
 
 
 def _grant(instance: Instance, form: Form) -> dict[str, Any]:
-    if instance.property(ACTIVE, "true") != "true":
+    if not instance.identity.tokens.on:
         raise Refused("oauth_inactive: the OAuth plugin is switched off")
     grants: dict[str, Callable[[Instance, Row, Form], dict[str, Any]]] = {
         "password": _password,

@@ -142,7 +142,7 @@ class Identity:
 
     def _bearer(self, secret: str) -> Session | None:
         token = self.tokens.find(secret)
-        if token is None or token.kind != "access":
+        if token is None or token.kind != "access" or not self.tokens.on:
             return None
         user = self._instance.database.get("sys_user", token.user)
         if user is None or not self.may_log_in(user):

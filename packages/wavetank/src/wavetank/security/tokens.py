@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["access", "refresh"]
 TABLE = "oauth_credential"
+ACTIVE = "com.snc.platform.security.oauth.is.active"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class Tokens:
         self._revision = -1
         self._recorded: set[str] = set()
         self.reload()
+
+    @property
+    def on(self) -> bool:
+        """Whether the instance takes part in OAuth at all; while it does not, no token counts."""
+        return self._instance.property(ACTIVE, "true") == "true"
 
     def reload(self) -> None:
         """Reads the issued tokens back, after a start or a restore."""

@@ -156,7 +156,7 @@ def _error(instance: Instance, asked: Asked) -> str:
     form, client = asked.form, asked.client
     if form.get("response_type") != "code":
         return "unsupported_response_type"
-    if client["inbound_grant_type"] not in _GRANTS or instance.property(oauth.ACTIVE, "true") != "true":
+    if client["inbound_grant_type"] not in _GRANTS or not instance.identity.tokens.on:
         return "unauthorized_client"
     if not oauth.scopes_known(instance, client, form.get("scope", "")):
         return "invalid_scope"
