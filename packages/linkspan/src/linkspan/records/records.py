@@ -59,16 +59,18 @@ class Records:
         Raises Ambiguous while the outcome of an earlier try is open; try again later.
         """
         key = self._create_key(table, correlation_id)
-        again = self._open(key, table=table, kind="create", target=correlation_id, content=_digest(values))
-        if again:
+        opened_at = self._open(
+            key, table=table, kind="create", target=correlation_id, content=_digest(values)
+        )
+        if opened_at is None:
             found = self.find(table, correlation_id, fields=fields)
             if found is not None:
                 self._close(key, found["sys_id"])
                 return found
-            self._wait_for_outcome(key, f"{table} {correlation_id}")
+            opened_at = self._take_over(key, f"{table} {correlation_id}")
         sent = {**values, "correlation_id": correlation_id}
         record = self._send(
-            key, lambda: self._connection.table.create(table, sent, fields=tuple(fields)), again
+            key, lambda: self._connection.table.create(table, sent, fields=tuple(fields)), opened_at
         )
         self._close(key, record["sys_id"])
         return record
@@ -113,12 +115,12 @@ class Records:
         control closes.
         """
         key = f"note/{self._instance}/{sys_id}/{key}"
-        again = self._open(key, table=table, kind="note", target=sys_id, content=_digest({"text": text}))
-        if again:
+        opened_at = self._open(key, table=table, kind="note", target=sys_id, content=_digest({"text": text}))
+        if opened_at is None:
             if written_by_us() > remembered:
                 self._close(key, sys_id, on_done)
                 return None
-            self._wait_for_outcome(key, f"a note on {table} {sys_id}")
+            opened_at = self._take_over(key, f"a note on {table} {sys_id}")
 
         def write() -> dict[str, Any]:
             note = {"work_notes": text}
@@ -132,7 +134,7 @@ class Records:
                 )
             return record
 
-        record = self._send(key, write, again)
+        record = self._send(key, write, opened_at)
         self._close(key, sys_id, on_done)
         return record
 
@@ -141,12 +143,13 @@ class Records:
     def _create_key(self, table: str, correlation_id: str) -> str:
         return f"create/{self._instance}/{table}/{correlation_id}"
 
-    def _open(self, key: str, **values: str) -> bool:
-        """Commit the intent; True when an earlier try is on record."""
-        row = {"key": key, "instance": self._instance, "state": "open", "opened_at": clock.now()}
+    def _open(self, key: str, **values: str) -> float | None:
+        """Commit the intent and return its time; None when an earlier try is on record."""
+        now = clock.now()
+        row = {"key": key, "instance": self._instance, "state": "open", "opened_at": now}
         row |= {"table_name": values.pop("table"), **values}
         with self._database.begin() as connection:
-            return not insert_new(connection, intent, row)
+            return now if insert_new(connection, intent, row) else None
 
     def _close(self, key: str, result: str, on_done: OnDone | None = None) -> None:
         with self._database.begin() as connection:
@@ -154,33 +157,45 @@ class Records:
             if on_done is not None:
                 on_done(connection, result)
 
-    def _send(self, key: str, write: Callable[[], dict[str, Any]], again: bool) -> dict[str, Any]:
-        """Send; an answer that says "no" takes the intent back, a repeat restarts its clock."""
-        if again:
-            with self._database.begin() as connection:
-                restarted = {"opened_at": clock.now(), "state": "open"}
-                connection.execute(sa.update(intent).where(intent.c.key == key).values(restarted))
+    def _send(self, key: str, write: Callable[[], dict[str, Any]], opened_at: float) -> dict[str, Any]:
+        """Send; an answer that says "no" takes the intent back, unless it is another's by now."""
         try:
             return write()
         except _IN_DOUBT:
             raise
         except LinkspanError:
             with self._database.begin() as connection:
-                connection.execute(sa.delete(intent).where(intent.c.key == key))
+                connection.execute(sa.delete(intent).where(self._is_from(key, opened_at)))
             raise
 
-    def _wait_for_outcome(self, key: str, what: str) -> None:
-        with self._database.read() as connection:
+    def _take_over(self, key: str, what: str) -> float:
+        """The right to write again, as the new time of the intent: of several that ask, one gets it.
+
+        Raises Ambiguous while the outcome of the earlier try is open, and for all but that one.
+        """
+        now = clock.now()
+        with self._database.begin() as connection:
             opened_at = connection.execute(
-                sa.select(intent.c.opened_at).where(intent.c.key == key)
-            ).scalar_one()
-        left = opened_at + self._transaction_seconds - clock.now()
-        if left > 0:
-            raise Ambiguous(
-                f"it is not known yet whether {what} was written; asking again in {left:.0f} s",
-                fix="nothing to do: it is looked up before it is written again",
-                where=self._instance,
+                sa.select(intent.c.opened_at).where(intent.c.key == key).with_for_update()
+            ).scalar_one_or_none()
+            left = (
+                self._transaction_seconds
+                if opened_at is None
+                else opened_at + self._transaction_seconds - now
             )
+            if left <= 0:
+                restarted = {"opened_at": now, "state": "open"}
+                connection.execute(sa.update(intent).where(intent.c.key == key).values(restarted))
+                return now
+        raise Ambiguous(
+            f"it is not known yet whether {what} was written; asking again in {left:.0f} s",
+            fix="nothing to do: it is looked up before it is written again",
+            where=self._instance,
+        )
+
+    @staticmethod
+    def _is_from(key: str, opened_at: float) -> sa.ColumnElement[bool]:
+        return sa.and_(intent.c.key == key, intent.c.opened_at == opened_at)
 
 
 def _digest(values: Mapping[str, str]) -> str:
