@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from linkspan.demo.log import COLUMNS, LogEvent
-from linkspan.demo.translate import STATES, Edit, Reference, Skip, choice_value, translate
+from linkspan.demo.translate import STATES, Edit, Reference, Skip, choice_value, is_title, translate
 
 
 def event(state: str = "New", edition: int = 0, number: str = "INC1", **columns: str) -> LogEvent:
@@ -148,6 +148,14 @@ def test_titles_follow_the_category():
     changed = values(event(category="Category 1"), event(edition=1, category="Category 2"))
     assert set(changed) == {"category", "short_description"}
     assert "Category 2" in changed["short_description"]
+    assert is_title(changed["short_description"])
+
+
+@pytest.mark.parametrize(
+    "name", ["Checkout fails", "[HIGH] OpenSSL before 3.0.7 (CVE-2022-3602)", "Login: down"]
+)
+def test_what_others_made_has_no_title_of_the_log(name):
+    assert not is_title(name)
 
 
 def test_choice_values_are_plain():

@@ -14,7 +14,7 @@ from linkspan.demo.cast import Cast
 from linkspan.demo.line import Answer, Line
 from linkspan.demo.marks import Marks
 from linkspan.demo.pace import Pace
-from linkspan.demo.translate import Edit
+from linkspan.demo.translate import Edit, is_title
 
 EDITOR_THREADS = 2
 NOTE_SHARE = 0.04
@@ -134,7 +134,9 @@ class DeskPeople:
         page = self._hub.get("/api/desk/incidents", limit=200, after_seq=self._seq)
         self._seq = page["seq"]
         for incident in page["incidents"]:
-            self._known[incident["id"]] = incident
+            # What the guides made, or the person who watches, is not theirs to touch.
+            if incident["id"] in self._known or is_title(incident["name"]):
+                self._known[incident["id"]] = incident
 
     def _edit(self) -> None:
         incident = self._pick()

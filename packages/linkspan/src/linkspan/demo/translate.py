@@ -20,6 +20,7 @@ CLOSE_STATES = frozenset({"Resolved", "Closed"})
 CLOSE_FIELDS = ("close_code", "close_notes")
 NO_CLOSE_CODE = "code not given"
 EVIDENCE_HOLD = "Awaiting Evidence"
+_TITLE_END = re.compile(r": .+ \(\w+\)$")
 
 # State and hold reason of the platform for each state of the log. "Awaiting Evidence" is a reason
 # of that company's own; the demo adds it as a choice (codes 1 to 5 are the platform's).
@@ -161,6 +162,11 @@ def _title(event: LogEvent) -> str:
     what = event.columns["u_symptom"] or "Unknown symptom"
     where = " / ".join(filter(None, (event.columns["category"], event.columns["subcategory"])))
     return f"{what}: {where or 'uncategorised'} ({event.number})"
+
+
+def is_title(text: str) -> bool:
+    """Whether a record of the log was given this title, whatever the record has become since."""
+    return _TITLE_END.search(text) is not None
 
 
 def _description(event: LogEvent) -> str:
