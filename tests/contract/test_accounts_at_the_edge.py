@@ -317,3 +317,52 @@ def test_rad_write_writes_incidents_only(house, tank):
             "api_key": EVERY,
         }
         assert all((found := refused_writes(line, tables)).values()), found
+
+
+# --- update sets
+
+RECIPE = """
+recipe: mine
+profiles:
+  least:
+    says: x
+    grants:
+      - {role: my_role, because: "it %s must", made: true}
+    acls:
+      - {role: my_role, table: task, operation: read, because: a, condition: active=true}
+      - {role: my_role, table: task, operation: read, because: b, condition: priority=1}
+"""
+
+
+def test_two_access_controls_that_differ_in_their_condition_are_two(house, tank, tmp_path):
+    (tmp_path / "mine.yaml").write_text(RECIPE % "")
+    house.write("basic", recipe="mine.yaml", profile="least")
+    built = house.command("app", "build", "responder", "--instance", tank.name)
+    records = built["result"]["instances"][tank.name]["records"]
+    assert sorted(one["table"] for one in records) == [
+        *["sys_security_acl"] * 2,
+        *["sys_security_acl_role"] * 2,
+        "sys_user_role",
+    ]
+    manual = [key for action, key in steps(house.command("plan"), tank) if action == "manual"]
+    assert manual == ["acl", "acl"]
+    with Person(tank.url, *tank.admin) as person:
+        person.sign_in()
+        person.elevate()
+        person.import_update_set(Path(built["result"]["instances"][tank.name]["file"]).read_text())
+    assert house.command("apply", "--yes")["exit"] == 0
+    assert house.command("plan")["exit"] == 0
+
+
+def test_what_xml_cannot_hold_is_a_matter_of_the_recipe(house, tank, tmp_path):
+    (tmp_path / "mine.yaml").write_text(RECIPE % "\\x01")
+    house.write("basic", recipe="mine.yaml", profile="least")
+    built = house.command("app", "build", "responder", "--instance", tank.name)
+    assert (built["exit"], built["problems"][0]["code"]) == (2, "config")
+
+
+def test_a_file_that_cannot_be_written_is_told(house, tank, tmp_path):
+    house.write("api_key", recipe="rad-security", profile="least")
+    away = str(tmp_path / "nowhere" / "set.xml")
+    built = house.command("app", "build", "responder", "--instance", tank.name, "--out", away)
+    assert (built["exit"], built["problems"][0]["code"]) == (2, "config")

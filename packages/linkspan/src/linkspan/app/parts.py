@@ -32,9 +32,10 @@ def acl(
     ``role_sys_id`` is the role's on the instance the file is for: each instance numbers its own roles.
     """
     name = f"{table}.{field}" if field else table
+    which = (name, operation, role, condition) if condition else (name, operation, role)
     rule = Record(
         table="sys_security_acl",
-        sys_id=sys_id("acl", name, operation, role),
+        sys_id=sys_id("acl", *which),
         cells={
             "active": "true",
             "admin_overrides": "true",
@@ -53,7 +54,7 @@ def acl(
     )
     asks = Record(
         table="sys_security_acl_role",
-        sys_id=sys_id("acl role", name, operation, role),
+        sys_id=sys_id("acl role", *which),
         cells={
             "sys_security_acl": Reference(sys_id=rule.sys_id, display=name),
             "sys_user_role": Reference(sys_id=role_sys_id, display=role, named=True),

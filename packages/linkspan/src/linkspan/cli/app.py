@@ -136,7 +136,14 @@ def _build_one(
         return None
     # Without --out beside the configuration.
     file = out or wiring.config.path.parent / f"linkspan-{account or 'app'}-{instance}.xml"
-    file.write_text(found.xml(), encoding="utf-8")
+    try:
+        file.write_text(found.xml(), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{file} cannot be written: {error.strerror}", fix="name another with --out"
+        ) from error
+    except ValueError as error:
+        raise ConfigError(str(error), fix="take it out of the recipe", where=instance) from error
     records = [{"table": one.table, "title": one.title, "sys_id": one.sys_id} for one in found.records]
     written: dict[str, Any] = {"file": str(file), "name": found.name, "records": records}
     reply.result["instances"][instance] = written

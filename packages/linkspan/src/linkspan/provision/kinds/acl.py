@@ -49,9 +49,10 @@ class Acl(Kind):
         if intent.instance:
             build = f"{build} --instance {intent.instance}"
         for acl in intent.profile.acls:
+            when = f" if {acl.condition}" if acl.condition else ""
             yield Wanted(
                 kind=self.name,
-                key=f"{acl.operation} {acl.name}: {acl.role}",
+                key=f"{acl.operation} {acl.name}: {acl.role}{when}",
                 match={"name": acl.name, "operation": acl.operation, "role": intent.role(acl.role)},
                 fields=_fields(acl),
                 because=acl.because,
