@@ -194,6 +194,17 @@ def test_the_wrong_person_and_nothing_of_it_stays(house, tank):
     assert [one["status"] for one in revoked] == [200]
 
 
+def test_what_cannot_be_proven_is_revoked(house, tank):
+    ready(house, tank)
+    match = {"method": "GET", "path": "/api/now/table/sys_user", "user": "svc.responder"}
+    tank.control("faults", [{"match": match, "do": "status", "status": 503}])
+    refused(house, Browser(tank))
+    with house.wiring() as wiring:
+        assert not wiring.credentials("responder", tank.name).has_consent
+    revoked = [one for one in requests_since(tank) if one["path"] == "/oauth_revoke_token.do"]
+    assert [one["status"] for one in revoked] == [200]
+
+
 def test_another_redirect_is_told_before_the_page_opens(house, tank):
     ready(house, tank)
     change(tank, "oauth_entity", "name=linkspan.responder", redirect_url="http://127.0.0.1:1/other")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -78,6 +80,28 @@ def test_another_path_or_host_changes_nothing(back):
     for one in (browser, stranger):
         one.join(5)
         assert {status for status, _ in one.answers} == {404}
+
+
+def test_a_browser_that_hangs_up_has_brought_the_code_all_the_same(back, capfd):
+    place = urlsplit(back.url)
+    with socket.create_connection((place.hostname, place.port)) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        head = f"Host: {place.netloc}\r\n\r\n"
+        line.sendall(f"GET /authorized?code=abc&state=right HTTP/1.1\r\n{head}".encode())
+    assert back.wait(5) == Secret("abc")
+    back.close()
+    assert capfd.readouterr().err == ""
+
+
+def test_what_is_no_address_changes_nothing(back, capfd):
+    place = urlsplit(back.url)
+    with socket.create_connection((place.hostname, place.port)) as line:
+        line.sendall(f"GET http://[ HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode())
+        line.recv(100)
+    browser = Browser(back, "/authorized?code=abc&state=right")
+    assert back.wait(5) == Secret("abc")
+    browser.join(5)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_taken_port_is_a_matter_of_configuration(back):

@@ -135,6 +135,9 @@ class _Server(ThreadingHTTPServer):
         self.take, self.answered = take, answered
         super().__init__(place, _Answers)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: the browser hung up, or what came was no request; ``wait`` tells what there is to tell."""
+
 
 class _Answers(BaseHTTPRequestHandler):
     server: _Server

@@ -68,7 +68,12 @@ def authorize(
         keep=given.append,
     )
     with connect(target, consent) as line:
-        name = _who(line)
+        try:
+            name = _who(line)
+        except LinkspanError as error:
+            _revoke(line, given)  # nobody will ever hold it
+            error.fix = error.fix or "run it again; nothing of it is kept"
+            raise
         if name != wanted.user_name:
             _revoke(line, given)
             raise Rejected(
