@@ -246,6 +246,11 @@ def test_files_are_read_one_after_the_other(desk: Desk, monkeypatch: pytest.Monk
     assert status(desk) == {"created": 2}
 
 
+def test_an_export_that_cannot_be_written_is_told(desk: Desk) -> None:
+    answer = desk.command("findings", "export", "--output", str(desk.folder / "nowhere" / "out.csv"))
+    assert (answer["exit"], answer["problems"][0]["code"]) == (2, "config")
+
+
 def test_a_large_file_is_taken_in_in_parts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or nobody else could write to the store for minutes."""
     parts: list[int] = []

@@ -149,7 +149,7 @@ def export(
         reply.result = {"findings": rows}
         if output is not None:
             text = json.dumps(reply.result, indent=1) if output.suffix == ".json" else _csv(rows)
-            output.write_text(text, encoding="utf-8")
+            _write(output, text)
             reply.say(f"{len(rows)} findings written to {output}")
             reply.result = {"written": len(rows), "file": str(output)}
         elif not as_json:
@@ -214,6 +214,17 @@ def _needs(reply: Reply, needs: Sequence[Mapping[str, Any]]) -> None:
 def _equation(counts: Mapping[str, Any]) -> str:
     parts = (f"{counts[fate]} {fate.replace('_', ' ')}" for fate in FATES if counts[fate])
     return f"{counts['received']} received = {' + '.join(parts) or '0'}"
+
+
+def _write(path: Path, text: str) -> None:
+    from linkspan.core.errors import ConfigError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be written: {error.strerror}", where=str(path), fix="choose another file"
+        ) from error
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

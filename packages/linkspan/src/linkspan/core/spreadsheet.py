@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def cell(text: str) -> str:
     """``text``, led by an apostrophe where a spreadsheet would take it for a formula."""
-    return f"'{text}" if text.startswith(_STARTS) else text
+    return f"'{text}" if text.startswith(STARTS) else text

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from linkspan.core.errors import ConfigError
+from linkspan.core.spreadsheet import STARTS
 from linkspan.store.warehouse import Warehouse, quoted
 
 Format = Literal["parquet", "csv"]
@@ -50,8 +51,9 @@ def _safe(name: str, kind: str) -> str:
     """A column of a CSV file (OWASP: CSV injection)."""
     if kind != "VARCHAR":
         return quoted(name)
+    starts = ", ".join(f"chr({ord(start)})" for start in STARTS)
     return (
-        f"CASE WHEN regexp_matches({quoted(name)}, '^[=+\\-@\\t\\r\\n]') "
+        f"CASE WHEN left({quoted(name)}, 1) IN ({starts}) "
         f"THEN '''' || {quoted(name)} ELSE {quoted(name)} END AS {quoted(name)}"
     )
 
