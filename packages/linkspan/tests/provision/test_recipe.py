@@ -122,3 +122,16 @@ def test_a_switch_is_true_or_false(tmp_path, line):
     (tmp_path / "mine.yaml").write_text(f"recipe: mine\nprofiles:\n  least:\n    {body}\n")
     with pytest.raises(ConfigError, match="is true or false"):
         recipe.load("mine.yaml", beside=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["javascript:gs.getUserID()", "a\\nb", "a\\0b", " "])
+@pytest.mark.parametrize("where", ["role", "group"])
+def test_a_name_that_no_query_can_hold_is_refused(tmp_path, name, where):
+    names = {"role": "itil", "group": "Crew", where: name}
+    grants = f'[{{role: "{names["role"]}", because: it must}}]'
+    group = f'{{name: "{names["group"]}", because: it must, grants: {grants}}}'
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"recipe: mine\nprofiles: {{least: {{groups: [{group}]}}}}\n")
+    with pytest.raises(ConfigError) as caught:
+        recipe.load(str(file))
+    assert caught.value.where == str(file)

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from linkspan.config.values import SCHEMES
+from linkspan.core import query
 from linkspan.core.errors import ConfigError
 
 IDENTITY_TYPES = ("human", "machine")
@@ -274,7 +275,7 @@ def _profile(name: str, body: Any) -> Profile:
         says=_said(body),
         grants=(*carried, *(_grant(one) for one in body.get("grants", ()))),
         user=_user(body["user"]) if "user" in body else UserFlags(),
-        groups=tuple(NamedGroup(name=str(one["name"]), because=_because(one)) for one in groups),
+        groups=tuple(NamedGroup(name=_name(one["name"]), because=_because(one)) for one in groups),
         acls=tuple(_acl(one) for one in body.get("acls", ())),
         changes=_yes_or_no(body, "changes", default=True),
         reads_only=_yes_or_no(body, "reads_only", default=False),
@@ -284,7 +285,7 @@ def _profile(name: str, body: Any) -> Profile:
 
 def _group_grants(group: Any) -> list[Grant]:
     _only(group, {"name", "because", "grants"})
-    return [replace(_grant(one), group=str(group["name"]), direct=False) for one in group["grants"]]
+    return [replace(_grant(one), group=_name(group["name"]), direct=False) for one in group["grants"]]
 
 
 def _grant(written: Any) -> Grant:
@@ -297,7 +298,7 @@ def _grant(written: Any) -> Grant:
     if strange:
         raise ValueError(f"schemes: {strange[0]}; use some of {', '.join(SCHEMES)}")
     return Grant(
-        role=str(written["role"]),
+        role=_name(written["role"]),
         because=_because(written),
         direct="on" in written,
         made=made,
@@ -310,6 +311,8 @@ def _acl(written: Any) -> Acl:
     said = _words(written, "role", "table", "operation", "because", *extras)
     if said["operation"] not in OPERATIONS:
         raise ValueError(f"operation: {said['operation']}; use one of {', '.join(OPERATIONS)}")
+    for name in ("role", "table", "field"):
+        _name(said.get(name, name))
     return Acl(**said)
 
 
@@ -348,6 +351,15 @@ def _only(written: Any, known: set[str]) -> None:
 def _words(written: Any, *names: str) -> dict[str, str]:
     _only(written, set(names))
     return {name: " ".join(str(written[name]).split()) for name in names}
+
+
+def _name(written: Any) -> str:
+    """A name that records are looked up by. Raises ValueError for one that no query can hold."""
+    name = str(written)
+    if not name.strip() or not name.isprintable():
+        raise ValueError(f"{name!r} is no name")
+    query.escape(name)
+    return name
 
 
 def _because(written: Any) -> str:
