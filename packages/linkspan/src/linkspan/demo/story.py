@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linkspan.core.errors import Unreachable
+from linkspan.core.errors import LinkspanError, Unreachable
 from linkspan.demo import guides
 from linkspan.demo.cast import gather
 from linkspan.demo.invent import invent
@@ -117,7 +117,7 @@ def live(wishes: Wishes, say: Say, opened: Callable[[Stage], None]) -> None:
     with _ready(wishes, say) as ready:
         opened(ready.stage)
         ready.performance.start()
-        _play_guides(ready.stage, say)
+        _play_guides(ready.stage, say).add_done_callback(lambda _: _list_accounts(ready.stage, say))
         try:
             while not ready.performance.wait(NEWS_EVERY):
                 pass
@@ -134,6 +134,15 @@ def _play_guides(stage: Stage, say: Say) -> Future[list[guides.Played]]:
     played = crew.submit(guides.play, stage, say)
     crew.shutdown(wait=False)
     return played
+
+
+def _list_accounts(stage: Stage, say: Say) -> None:
+    """Read the accounts once more: guides that came after the one that lists them made some."""
+    try:
+        stage.linkspan("accounts", "list")
+    except LinkspanError as error:
+        say(f"the accounts could not be read once more: {error}")
+    say("the guides have ended; the pages of the hub show what they made")
 
 
 @contextmanager
