@@ -1,4 +1,4 @@
-"""The access policy of the Table API: made asleep, mapped to every method in use, and only then awake."""
+"""The access policy of the Table API: made asleep, mapped to what others use, and only then awake."""
 
 from __future__ import annotations
 
