@@ -109,6 +109,7 @@ def test_every_change_is_owned_and_in_the_ledger(house):
         ("user", True),
         ("membership", True),
         ("oauth_application", True),
+        ("oauth_profile", True),
     }
     secret = secret_of(house, only(house).name, "oauth_client")
     assert json.loads(secret)["client_secret"] not in str(entries)
@@ -248,3 +249,35 @@ def test_it_goes_on_after_any_lost_answer(house, tmp_path, monkeypatch, scheme, 
 def faults(tank):
     answer = tank.control("faults")
     return answer.get("result", answer) if isinstance(answer, dict) else answer
+
+
+def test_an_instance_that_asks_for_a_grant_profile_finds_one(house):
+    """Client credentials without a profile of that grant are refused on some instances."""
+    only(house).control("settings", {"client_credentials_profile": "needed"})
+    house.write("oauth_client")
+    house.apply()
+    (application,) = rows(only(house), "oauth_entity", "name=linkspan.responder")
+    (profile,) = rows(only(house), "oauth_entity_profile", f"oauth_entity={application['sys_id']}")
+    assert (profile["grant_type"], profile["default"]) == ("client_credentials", "true")
+    assert house.command("plan")["exit"] == 0
+
+
+def test_a_profile_that_came_with_the_application_is_taken_as_it_is(house):
+    """Some releases make it together with the application, that is after the plan was made."""
+    house.write("oauth_client")
+    with house.wiring() as wiring:
+        plan = plan_all(wiring)
+        made_along = []
+
+        def announce(instance, change):
+            if change.kind == "oauth_profile":
+                (application,) = rows(only(house), "oauth_entity", "name=linkspan.responder")
+                row = {"oauth_entity": application["sys_id"], "grant_type": "client_credentials", "default": "false"}
+                made_along.append(only(house).control("records/oauth_entity_profile", {"name": "theirs", **row}))
+
+        result = apply_all(wiring, plan, announce=announce)
+    assert made_along
+    assert result.problems == ()
+    (profile,) = rows(only(house), "oauth_entity_profile")
+    assert (profile["name"], profile["default"]) == ("theirs", "true")
+    assert house.command("plan")["exit"] == 0

@@ -170,7 +170,7 @@ def test_an_application_made_anew_gets_its_new_id_known(world):
     world.tables.rows["oauth_entity"].clear()
     world.tables.add("unrelated")
     plan = world.plan(intent)
-    assert [change.kind for change in plan.changes] == ["oauth_application", "credential"]
+    assert [change.kind for change in plan.changes] == ["oauth_application", "oauth_profile", "credential"]
     world.tables.rows["oauth_entity"].append({"sys_id": "x", "name": "another", "client_id": "client0"})
     assert world.apply(plan, intent).problem is None
     assert world.order(intent).credentials.client_id == "client1"

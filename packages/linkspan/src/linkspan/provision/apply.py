@@ -153,7 +153,10 @@ class _Work:
         return self._create(kind, change, change.wanted)
 
     def _create(self, kind: Kind, change: Change, wanted: Wanted) -> str:
-        if self._reader.find(wanted) is not None:
+        if (there := self._reader.find(wanted)) is not None:
+            if kind.shared:
+                # The instance made it together with a record of this run.
+                return self._update(kind, replace(change, sys_id=there["sys_id"]), wanted)
             raise Stale(
                 f"{change.kind} {change.key} appeared since the plan was made",
                 where=self._instance,

@@ -13,6 +13,7 @@ from linkspan.provision.kinds.inbound_auth_profile import KeyProfile, StandardPr
 from linkspan.provision.kinds.instance_registration import InstanceRegistration
 from linkspan.provision.kinds.membership import Membership
 from linkspan.provision.kinds.oauth_application import OAuthApplication
+from linkspan.provision.kinds.oauth_profile import OAuthProfile
 from linkspan.provision.kinds.oauth_scope import AuthScope, OAuthScope
 from linkspan.provision.kinds.owner import Owner
 from linkspan.provision.kinds.plugin import Plugin
@@ -36,6 +37,7 @@ KINDS: tuple[Kind, ...] = (
     Membership(),
     UserRole(),
     OAuthApplication(),
+    OAuthProfile(),
     AuthScope(),
     OAuthScope(),
     AuthParameter(),
