@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from linkspan.core.errors import ConfigError
-from linkspan.ingest.mttr import Answer, Question, mttr
+from linkspan.ingest.mttr import DATES, Answer, Question, mttr
 
 DATA = Path(__file__).parents[5] / "shared" / "data"
 COLUMNS = ("state", "priority", "opened_at", "sys_created_on", "sys_updated_on", "resolved_at", "closed_at")
 HOUR = 3600.0
+TABLE = (
+    "CREATE TABLE incident (state VARCHAR, priority VARCHAR, opened_at TIMESTAMP, sys_created_on TIMESTAMP, "
+    "sys_updated_on TIMESTAMP, resolved_at TIMESTAMP, closed_at TIMESTAMP, _deleted_at TIMESTAMP)"
+)
 Ask = Callable[..., Answer]
 
 
@@ -26,16 +34,14 @@ def asking(connection: duckdb.DuckDBPyConnection, columns: Sequence[str] = COLUM
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
-    return lambda **asked: mttr(rows, "incident", columns, Question(**asked))
+    kinds = {name: "TIMESTAMP" if name in DATES else "VARCHAR" for name in columns}
+    return lambda **asked: mttr(rows, "incident", kinds, Question(**asked))
 
 
 @pytest.fixture
 def table() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
-    connection.execute(
-        "CREATE TABLE incident (state VARCHAR, priority VARCHAR, opened_at TIMESTAMP, sys_created_on TIMESTAMP, "
-        "sys_updated_on TIMESTAMP, resolved_at TIMESTAMP, closed_at TIMESTAMP, _deleted_at TIMESTAMP)"
-    )
+    connection.execute(TABLE)
     return connection
 
 
@@ -187,3 +193,103 @@ def test_the_demo_incidents_of_a_developer_instance() -> None:
     assert whole.n * (whole.mean_s or 0) == pytest.approx(173_950_678)
     assert (whole.mean_s or 0) / HOUR == pytest.approx(1789.616, abs=5e-4)
     assert (whole.median_s or 0) / HOUR == pytest.approx(2036.070, abs=5e-4)
+
+
+# ── what a table may hold ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("period", ["day", "week", "month", "quarter", "year"])
+@pytest.mark.parametrize("by", ["", "priority"])
+def test_an_incident_without_the_date_of_its_period_is_in_none(
+    table: duckdb.DuckDBPyConnection, period: str, by: str
+) -> None:
+    """Resolved and not closed yet, counted by when it was closed."""
+    add(table, "2026-01-05 09:00:00", "2026-01-05 10:00:00")
+    add(table, "2026-01-05 09:00:00", "2026-01-05 11:00:00", closed_at="2026-01-07 09:00:00", state="7")
+    answer = asking(table)(cohort="closed_at", period=period, by=by)
+    assert (answer.whole.n, [row.figures.n for row in answer.rows]) == (1, [1])
+    assert answer.left_out["other_period"] == 1
+    assert asking(table)(cohort="closed_at", by=by).whole.n == 2  # where no period is asked for, both count
+
+
+@pytest.mark.parametrize(
+    ("period", "far"), [("day", "1971"), ("day", "9999"), ("year", "9999"), ("week", "0002")]
+)
+def test_a_date_far_away_fills_no_million_of_periods(
+    table: duckdb.DuckDBPyConnection, period: str, far: str
+) -> None:
+    add(table, f"{far}-12-30 09:00:00", f"{far}-12-31 10:00:00")
+    add(table, "2026-01-05 09:00:00", "2026-01-05 10:00:00")
+    with pytest.raises(ConfigError, match="more than 5000 rows"):
+        asking(table)(period=period)
+
+
+@pytest.mark.parametrize("zone", ["Europe", "right/UTC", "", "x" * 300])
+def test_what_only_looks_like_a_zone_is_refused(table: duckdb.DuckDBPyConnection, zone: str) -> None:
+    with pytest.raises(ConfigError, match="no time zone"):
+        asking(table)(zone=zone)
+
+
+def test_without_the_state_its_definition_cannot_be_answered(table: duckdb.DuckDBPyConnection) -> None:
+    without = [name for name in COLUMNS if name != "state"]
+    with pytest.raises(ConfigError, match="no column state"):
+        asking(table, without)()
+    assert asking(table, without)(definition="harness").whole.n == 0
+
+
+def test_a_date_that_is_kept_as_a_hash_is_refused(table: duckdb.DuckDBPyConnection) -> None:
+    kinds = dict.fromkeys(COLUMNS, "TIMESTAMP") | {"opened_at": "VARCHAR"}
+    with pytest.raises(ConfigError, match="opened_at is no time"):
+        mttr(lambda _sql, _values: [], "incident", kinds, Question())
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    at = (len(values) - 1) * share
+    low, high = values[math.floor(at)], values[math.ceil(at)]
+    return low + (high - low) * (at - math.floor(at))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3 * 365 * 86400),
+            st.none() | st.integers(-7200, 40 * 86400),
+            st.sampled_from(["1", "2", "6", "7", "8"]),
+            st.sampled_from(["1", "2", None]),
+        ),
+        max_size=25,
+    ),
+    st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia"]),
+)
+@settings(max_examples=12, deadline=None)
+def test_every_figure_is_what_plain_arithmetic_says(
+    rows: list[tuple[int, int | None, str, str | None]], zone: str
+) -> None:
+    stored: list[tuple[Any, ...]] = []
+    expected: dict[tuple[str, str], list[float]] = {}
+    for opened, seconds, state, priority in rows:
+        start = datetime.fromtimestamp(1_704_067_200 + opened, UTC).replace(tzinfo=None)
+        end = None if seconds is None else start + timedelta(seconds=seconds)
+        stored.append((state, priority, start, start, end, end, None, None))
+        if end is not None and state in ("6", "7") and end >= start:
+            month = f"{end.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)):%Y-%m}"
+            expected.setdefault((priority or "", month), []).append((end - start).total_seconds())
+    connection = duckdb.connect(config={"threads": 1})
+    connection.execute(TABLE)
+    if stored:
+        connection.executemany("INSERT INTO incident VALUES (?, ?, ?, ?, ?, ?, ?, ?)", stored)
+    answer = asking(connection)(by="priority", period="month", zone=zone)
+    found = {(row.group, row.period): row.figures for row in answer.rows}
+    assert {key: figures.n for key, figures in found.items()} == {k: len(v) for k, v in expected.items()}
+    everything = [one for some in expected.values() for one in some]
+    assert answer.whole.n == len(everything)
+    assert answer.whole.n + sum(answer.left_out.values()) == len(rows)
+    for figures, values in [
+        *((found[key], some) for key, some in expected.items()),
+        (answer.whole, everything),
+    ]:
+        if values:
+            ordered = sorted(values)
+            wanted = [sum(values) / len(values), *(quantile(ordered, share) for share in (0.5, 0.9, 0.95))]
+            got = (figures.mean_s, figures.median_s, figures.p90_s, figures.p95_s)
+            assert got == pytest.approx(wanted, rel=1e-9, abs=1e-6)

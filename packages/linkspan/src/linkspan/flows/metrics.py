@@ -11,19 +11,23 @@ from linkspan.ingest.mttr import Answer, Question, mttr
 from linkspan.store.warehouse import Warehouse
 
 STREAM = "incident"
+# Somebody sits before a page. An ingestion has the warehouse for a second or two at a time.
+WAIT_SECONDS = 10.0
 
 
 def ingested_instances(home: Path) -> list[str]:
     """The instances whose incidents are in the warehouse."""
-    return sorted({instance for instance, stream in Warehouse(home).streams() if stream == STREAM})
+    stored = Warehouse(home, wait=WAIT_SECONDS).streams()
+    return sorted({instance for instance, stream in stored if stream == STREAM})
 
 
 def mttr_of(home: Path, question: Question, *, instance: str = "") -> tuple[str, Answer]:
     """The instance and its mean time to restore. Without a name there must be one ingested instance.
 
-    Raises ConfigError when its incidents are not ingested, or when the question names what does not exist.
+    Raises ConfigError when its incidents are not ingested, or when the question names what does not exist,
+    WarehouseBusy.
     """
-    warehouse = Warehouse(home)
+    warehouse = Warehouse(home, wait=WAIT_SECONDS)
     name = instance or _only(ingested_instances(home))
     columns = warehouse.columns(name, STREAM)
     if not columns:
@@ -32,7 +36,8 @@ def mttr_of(home: Path, question: Question, *, instance: str = "") -> tuple[str,
             fix="run `linkspan ingest run incident` first; it reads them into the warehouse",
             code="not_found",
         )
-    return name, mttr(warehouse.rows, Warehouse.table(name, STREAM), columns, question)
+    with warehouse.reading() as ask:  # one look, so that the parts add up to the whole
+        return name, mttr(ask, Warehouse.table(name, STREAM), columns, question)
 
 
 def document(instance: str, answer: Answer) -> Mapping[str, Any]:

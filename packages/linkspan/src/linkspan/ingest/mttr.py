@@ -10,7 +10,7 @@ were left out and why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -135,16 +135,18 @@ class Answer:
         }
 
 
-def mttr(ask: Ask, source: str, columns: Collection[str], question: Question) -> Answer:
+def mttr(ask: Ask, source: str, columns: Mapping[str, str], question: Question) -> Answer:
     """Answer a question from the incidents in ``source``, a quoted name or a query in parentheses.
 
-    ``ask`` runs one SQL statement of the warehouse, ``columns`` are those of the source. Raises ConfigError
-    for a definition, column, period or zone that does not exist.
+    ``ask`` runs one SQL statement of the warehouse, ``columns`` are the source's with their SQL types. Raises
+    ConfigError for a definition, column, period or zone that does not exist, and for a date that is kept as
+    something else.
     """
     definition = _definition(question.definition)
     cohort = question.cohort or definition.cohort
-    _check(question, columns, {definition.start, definition.end, cohort})
-    judged = _Judged(source, definition, cohort, question, has_state="state" in columns)
+    _check(question, columns, definition, cohort)
+    _require_zone(ask, question.zone)
+    judged = _Judged(source, definition, cohort, question)
     whole = _figures(ask(f"SELECT {_FIGURES} FROM {judged.fit}", judged.values)[0])
     return Answer(
         question=question,
@@ -165,19 +167,18 @@ _FIGURES = (
 class _Judged:
     """The incidents with what the definition makes of them. Every name in the SQL was checked before."""
 
-    def __init__(
-        self, source: str, definition: Definition, cohort: str, question: Question, *, has_state: bool
-    ) -> None:
+    def __init__(self, source: str, definition: Definition, cohort: str, question: Question) -> None:
         local = f"timezone('{question.zone}', timezone('UTC', {_q(cohort)}))"
         states = ", ".join(f"'{state}'" for state in definition.states)
-        settled = f"coalesce(state IN ({states}), false)" if states and has_state else "true"
+        settled = f"coalesce(state IN ({states}), false)" if states else "true"
         group = f"coalesce(CAST({_q(question.by)} AS VARCHAR), '')" if question.by else "''"
         period = f"strftime(date_trunc('{question.period}', moment), '%Y-%m-%d')" if question.period else "''"
         inner = (
             f"SELECT {settled} AS settled, {_q(definition.start)} AS began, {_q(definition.end)} AS ended, "
             f"{local} AS moment, {group} AS grp FROM {source} WHERE _deleted_at IS NULL"
         )
-        within, self.values = "true", []
+        # Who lacks the date that picks a period is in none of them.
+        within, self.values = "moment IS NOT NULL" if question.period else "true", []
         if question.since is not None:
             within += " AND moment >= CAST(? AS TIMESTAMP)"
             self.values.append(question.since.isoformat())
@@ -200,7 +201,7 @@ def _rows(ask: Ask, judged: _Judged, question: Question) -> list[Row]:
         judged.values,
     )
     if len(found) > MOST_ROWS:
-        raise _invalid(f"that would be more than {MOST_ROWS} rows", "choose a longer period or another field")
+        raise _too_many()
     rows = [Row(group=r["grp"], period=r["period"], figures=_figures(r)) for r in found]
     named = [Row(group=r.group, period=_label(r.period, question.period), figures=r.figures) for r in rows]
     if question.period and not question.by and rows:
@@ -212,11 +213,15 @@ def _without_gaps(rows: Sequence[Row], first: str, last: str, period: str) -> li
     """A period in which nothing was restored is a fact too: it is shown with n = 0."""
     known = {row.period: row for row in rows}
     filled, at = [], date.fromisoformat(first)
-    while at <= date.fromisoformat(last):
+    end = date.fromisoformat(last)
+    while True:
         label = _label(at.isoformat(), period)
         filled.append(known.get(label) or Row(group="", period=label, figures=Figures(n=0)))
+        if len(filled) > MOST_ROWS:
+            raise _too_many()
+        if at >= end:
+            return filled
         at = _next(at, period)
-    return filled
 
 
 def _left_out(ask: Ask, judged: _Judged) -> dict[str, int]:
@@ -242,21 +247,41 @@ def _definition(name: str) -> Definition:
     return DEFINITIONS[name]
 
 
-def _check(question: Question, columns: Collection[str], needed: Collection[str]) -> None:
+def _check(question: Question, columns: Mapping[str, str], definition: Definition, cohort: str) -> None:
     if question.cohort and question.cohort not in DATES:
         raise _invalid(f"{question.cohort} does not pick a period", f"use one of: {', '.join(DATES)}")
     if question.period and question.period not in PERIODS:
         raise _invalid(f"{question.period} is no period", f"use one of: {', '.join(PERIODS)}")
-    for name in (*needed, *filter(None, [question.by])):
+    dates = sorted({definition.start, definition.end, cohort})
+    others = ["state"] if definition.states else []
+    for name in (*dates, *others, *filter(None, [question.by])):
         if name not in columns:
             raise _invalid(
                 f"the ingested incidents have no column {name}",
                 "check that the stream has it, is not excluding it, and that the account may read it",
             )
+    for name in dates:
+        if columns[name] != "TIMESTAMP":
+            raise _invalid(
+                f"{name} is no time in the warehouse",
+                "take it off hash, or choose a definition that does without it",
+            )
+
+
+def _require_zone(ask: Ask, zone: str) -> None:
+    """A zone that Python and the engine both know: each has names that the other lacks."""
     try:
-        ZoneInfo(question.zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise _invalid(f"{question.zone} is no time zone", "use one as Europe/Berlin") from error
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        known = False
+    else:
+        known = bool(ask("SELECT 1 FROM pg_timezone_names() WHERE name = ?", [zone]))
+    if not known:
+        raise _invalid(f"{zone} is no time zone", "use one as Europe/Berlin")
+
+
+def _too_many() -> ConfigError:
+    return _invalid(f"that would be more than {MOST_ROWS} rows", "choose a longer period or another field")
 
 
 def _invalid(cause: str, fix: str) -> ConfigError:

@@ -14,7 +14,7 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,11 +116,21 @@ class Warehouse:
         """
         if not self.exists:
             return []
+        with self.reading() as ask:
+            return ask(sql, parameters)
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[str, Sequence[Any]], list[dict[str, Any]]]]:
+        """As ``rows`` for several questions about the same moment."""
         with self.use("read") as connection:
             connection.execute("BEGIN TRANSACTION READ ONLY")
-            found = connection.execute(sql, list(parameters))
-            names = [column[0] for column in found.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+            def ask(sql: str, parameters: Sequence[Any]) -> list[dict[str, Any]]:
+                found = connection.execute(sql, list(parameters))
+                names = [column[0] for column in found.description or ()]
+                return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+            yield ask
 
     def streams(self) -> list[tuple[str, str]]:
         """(instance, stream) of everything that is stored, sorted."""
@@ -204,7 +214,9 @@ class Warehouse:
                 with _broken_if(duckdb.Error, self.file):
                     fresh.unlink(missing_ok=True)
                     fresh.with_name(f"{fresh.name}.wal").unlink(missing_ok=True)
-                    with duckdb.connect(":memory:") as connection:
+                    self.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    settings = {"memory_limit": MEMORY, "threads": "2", "temp_directory": str(self.spool)}
+                    with duckdb.connect(":memory:", config=settings) as connection:
                         connection.execute(f"ATTACH {_text(str(self.file))} AS old")
                         connection.execute(f"ATTACH {_text(str(fresh))} AS new")
                         connection.execute("COPY FROM DATABASE old TO new")
