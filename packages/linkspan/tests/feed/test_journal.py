@@ -104,3 +104,8 @@ def test_without_a_name_we_are_shown_by_the_user_name() -> None:
     text = "2026-03-01 10:00:00 - svc.responder (Work notes)\nok\n\n"
     (note,) = shown_as(text, nameless).read("incident", [SYS_ID])[SYS_ID]
     assert note.ours
+
+
+def test_text_stays_text() -> None:
+    """The journal shows what stands between its own tags as HTML."""
+    assert plain("see [code]<img src=x onerror=alert(1)>[/CODE]") == "see [ code]<img src=x onerror=alert(1)>[/ code]"

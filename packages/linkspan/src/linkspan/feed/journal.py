@@ -23,6 +23,8 @@ IDS_PER_REQUEST = 50  # 33 characters each: far below the 8 kB limit of a URL
 _HEAD = re.compile(
     r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) - (.+) \((Work notes|Additional comments)\)$", re.MULTILINE
 )
+# What stands between these tags is shown as HTML (ServiceNow docs: Format journal entries as HTML).
+_HTML_TAG = re.compile(r"\[(/?)code\]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +54,9 @@ def normal(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """``text`` in normal form; a line that could be taken for the head of an entry is indented."""
-    return _HEAD.sub(r" \g<0>", normal(text))
+    """``text`` in normal form, as text and nothing else: a line that could be taken for the head of an entry
+    is indented, and tags that would turn it into HTML are broken."""
+    return _HEAD.sub(r" \g<0>", _HTML_TAG.sub(r"[\1 code]", normal(text)))
 
 
 def digest(text: str) -> str:
