@@ -156,3 +156,7 @@ def test_a_follow_up_that_is_gone_skips_an_open_task_only() -> None:
         "work_notes": "The follow-up was deleted on the desk.",
     }
     assert all(MAPPING.when_gone(task(state=state), "the desk") == {} for state in ("3", "4", "7"))
+
+
+def test_line_ends_of_the_instance_stay_there() -> None:
+    assert MAPPING.value("description", task(description="One\r\nTwo\r\n")) == "One\nTwo"

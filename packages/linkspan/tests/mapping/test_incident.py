@@ -128,3 +128,7 @@ def test_a_priority_that_does_not_follow_its_pair_is_written_at_not_taken_for_ag
     overridden = record(impact="2", urgency="2", priority="1")
     assert not MAPPING.agrees("severity", "moderate", overridden)
     assert MAPPING.write("severity", "moderate", overridden) == {"impact": "2", "urgency": "2"}
+
+
+def test_line_ends_of_the_instance_stay_there() -> None:
+    assert MAPPING.value("summary", record(description="One\r\nTwo\r\n")) == "One\nTwo"

@@ -94,7 +94,7 @@ class FollowUpMapping:
         if name == "title":
             return self._title_of(record)
         if name == "description":
-            return record["description"]
+            return lines(record["description"])
         if name == "status":
             return _status(record)
         if name == "priority":

@@ -115,7 +115,7 @@ class IncidentMapping:
         if name == "name":
             return self._name_of(record)
         if name == "summary":
-            return record["description"]
+            return lines(record["description"])
         if name == "severity":
             return self._level(record)
         return _STATUS_OF_NEW[_known_state(record)]
