@@ -355,6 +355,51 @@ def test_what_the_far_side_does_not_take_is_parked_and_the_rest_goes_on(choosy: 
     assert the_link(sea, follow_up).problem is None
 
 
+def test_what_the_far_side_is_seen_to_want_too_early_is_told_as_well(sea: Sea) -> None:
+    incident = declare(sea)
+    made = sea.desk.follow_ups.add(incident.id, {"title": "Write a runbook"})
+    sea.rest()
+    (task,) = tasks(sea, record_of(sea, incident))
+    sea.desk.follow_ups.edit(made.id, {"assignee": "nobody.early@example.com"})
+    sea.analyst.table.update("task", task["sys_id"], {"short_description": "Write two runbooks"})
+    line = follow_ups_of(sea.sync)
+    for link_id in sea.intakes[2].poll():  # the desk's own event is not read yet
+        sea.settlers[line].drain(link_id)
+    sea.rest()
+    (parked,) = status(sea.database, sea.sync, follow_ups=True)["parked"]
+    assert parked["text"] == "nobody.early@example.com"
+    assert balanced(sea, parked=1)
+    sea.desk.follow_ups.edit(made.id, {"assignee": ""})
+    sea.rest()
+    assert balanced(sea)
+
+
+def test_what_the_far_side_drops_without_a_word_is_not_agreed_upon(
+    sea: Sea, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident = declare(sea)
+    made = sea.desk.follow_ups.add(incident.id, {"title": "Write a runbook"})
+    sea.rest()
+    (task,) = tasks(sea, record_of(sea, incident))
+    update, offers = DeskFollowUpPeer.update, []
+
+    def dropping(peer: Any, follow_up: str, values: Mapping[str, str], *, version: int) -> PeerIncident:
+        offers.append(dict(values))
+        taken = {name: value for name, value in values.items() if name != "description"}
+        return update(peer, follow_up, taken, version=version)
+
+    monkeypatch.setattr(DeskFollowUpPeer, "update", dropping)
+    edit = {"description": "For the gateway", "priority": "2"}
+    sea.analyst.table.update("task", task["sys_id"], edit)
+    sea.rest()
+    assert sea.desk.follow_ups.find(made.id).priority == "urgent"
+    (parked,) = status(sea.database, sea.sync, follow_ups=True)["parked"]
+    assert parked["text"] == "For the gateway"
+    assert tasks(sea, record_of(sea, incident))[0]["description"] == "For the gateway"
+    assert len(offers) == 1
+    assert balanced(sea, parked=1)
+
+
 def test_what_is_not_taken_at_creation_is_parked_too(choosy: Sea) -> None:
     opened = open_incident(choosy)
     open_task(choosy, opened["sys_id"], description="See the certificate authority")
@@ -381,6 +426,27 @@ def test_a_deleted_follow_up_skips_its_task_and_deletes_nothing(choosy: Sea) -> 
     sea.analyst.table.update("task", task["sys_id"], {"state": "1"})
     sea.rest()
     assert tasks(sea, record_of(sea, incident))[0]["state"] == "1"
+    assert balanced(sea)
+
+
+def test_a_follow_up_that_comes_back_opens_its_task_again(choosy: Sea) -> None:
+    sea = choosy
+    incident = declare(sea)
+    made = sea.desk.follow_ups.add(incident.id, {"title": "Write a runbook"})
+    sea.rest()
+    sea.desk.follow_ups.edit(made.id, {"priority": "high"})
+    Choosy.lost = frozenset({made.id})
+    sea.rest()
+    assert tasks(sea, record_of(sea, incident))[0]["state"] == "7"
+    Choosy.lost = frozenset()
+    sea.desk.follow_ups.edit(made.id, {"title": "Write two runbooks"})
+    sea.rest()
+    (task,) = tasks(sea, record_of(sea, incident))
+    assert (task["state"], task["short_description"]) == ("1", "Write two runbooks")
+    Choosy.lost = frozenset({made.id})
+    sea.desk.follow_ups.edit(made.id, {"priority": "low"})
+    sea.rest()
+    assert tasks(sea, record_of(sea, incident))[0]["state"] == "7"
     assert balanced(sea)
 
 
@@ -460,5 +526,6 @@ def test_a_crash_at_any_moment_changes_nothing_in_the_end(wavetank: Any, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_crash_at_every_moment_changes_nothing_in_the_end(wavetank: Any, tmp_path: Path) -> None:
     _every_boundary(wavetank, tmp_path, step=1)

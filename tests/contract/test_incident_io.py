@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from incident_io import models
 
-from linkspan.core.errors import Ambiguous, NotAuthenticated, RateLimited, Rejected, Unreachable
+from linkspan.core.errors import (
+    Ambiguous,
+    NotAuthenticated,
+    NotAuthorized,
+    RateLimited,
+    Rejected,
+    Unreachable,
+)
+from linkspan.core.peer import PeerIncident
 from linkspan.flows.hooks import Hooks
 from linkspan.flows.sync import follow_ups
 from linkspan.mapping.incident import IncidentMapping
@@ -51,7 +59,14 @@ class IncidentIoSea(Sea):
             peer_title="incident.io",
             mapping=IncidentMapping(levels=incidents.levels()),
         )
-        others = FollowUpsPeer(self.far, self.database, sync=self.sync, name=below, prefix=key_prefix(below))
+        others = FollowUpsPeer(
+            self.far,
+            self.database,
+            sync=self.sync,
+            name=below,
+            prefix=key_prefix(below),
+            include_private=self.include_private,
+        )
         bindings = [self.binding, follow_ups(self.binding, others, table="task")]
         self.intakes = [make(binding) for binding in bindings for make in (InstanceIntake, PeerIntake)]
         self.settlers = {binding.name: Settler(binding) for binding in bindings}
@@ -302,3 +317,155 @@ def test_a_hint_brings_what_a_list_does_not_show(sea: IncidentIoSea) -> None:
     assert not hooks.take(sea.sync, "msg_1", json.dumps(event).encode())
     sea.rest()
     assert [one["short_description"] for one in sea.records()] == ["Checkout is down"]
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, sea: IncidentIoSea) -> Callable[[], None]:
+    """Reading an incident fails until the answer is called."""
+    peer, down = sea.binding.peer, [True]
+    fetch = peer.fetch
+
+    def unsure(incident: str) -> PeerIncident | None:
+        if down:
+            raise Unreachable("incident.io does not answer")
+        return fetch(incident)
+
+    monkeypatch.setattr(peer, "fetch", unsure)
+    return down.clear
+
+
+def pass_time(sea: IncidentIoSea, turns: int = 3) -> None:
+    for _ in range(turns):
+        sea.turn()
+        sea.shift += 61
+
+
+def test_what_was_refused_at_creation_is_no_word_of_the_far_side(
+    sea: IncidentIoSea, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = sea.open_incident()
+    closed = {"state": "8", "close_code": "Duplicate", "close_notes": "See the other one"}
+    sea.admin.table.update("incident", record["sys_id"], closed)
+    back = failing(monkeypatch, sea)
+    pass_time(sea)
+    back()
+    sea.rest()
+    assert sea.admin.table.get("incident", record["sys_id"], fields=("state",)) == {"state": "8"}
+    _, incident = sea.standin.incidents()
+    assert incident["incident_status"]["category"] == "live"
+    (parked,) = sea.state()["parked"]
+    assert "moved from live to canceled" in parked["cause"]
+
+
+def test_a_follow_up_of_an_incident_that_is_being_declared_waits_for_it(
+    sea: IncidentIoSea, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = sea.open_incident()
+    back = failing(monkeypatch, sea)
+    sea.turn()
+    _, incident = sea.standin.incidents()
+    sea.standin.follow_up(incident, "Write it down")
+    pass_time(sea)
+    back()
+    sea.rest()
+    assert [one["short_description"] for one in sea.tasks(record["sys_id"])] == ["Write it down"]
+
+
+def test_an_update_shared_while_we_write_is_not_lost(
+    sea: IncidentIoSea, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = sea.standin.declare("Checkout fails")
+    sea.rest()
+    (record,) = sea.records()
+    edit = sea.far.edit_incident
+
+    def racing(*arguments: Any) -> Any:
+        sea.standin.say(made, "Said at the same moment")
+        return edit(*arguments)
+
+    monkeypatch.setattr(sea.far, "edit_incident", racing)
+    sea.change(record, short_description="Checkout is down")
+    sea.rest()
+    assert sea.notes_of(record["sys_id"]) == ["Alice Aronson via incident.io: Said at the same moment"]
+    assert balanced(sea)["parked"] == 0
+
+
+def test_an_incident_made_private_closes_no_task(sea: IncidentIoSea) -> None:
+    made = sea.standin.declare("Checkout fails")
+    sea.standin.follow_up(made, "Write it down")
+    sea.rest()
+    (record,) = sea.records()
+    (task,) = sea.tasks(record["sys_id"])
+    made["visibility"] = "private"
+    sea.admin.table.update("task", task["sys_id"], {"short_description": "Write it down today"})
+    sea.rest()
+    (task,) = sea.tasks(record["sys_id"])
+    assert task["state"] == "1"
+    (parked,) = sea.state(follow_ups_of(sea.sync))["parked"]
+    assert "private" in parked["cause"]
+    made["visibility"] = "public"
+    sea.admin.table.update("task", task["sys_id"], {"priority": "3"})
+    sea.rest()
+    (follow_up,) = sea.standin.world.follow_ups.values()
+    assert follow_up["title"] == "Write it down today"
+
+
+def test_a_follow_up_of_an_incident_made_private_stays_where_it_is(sea: IncidentIoSea) -> None:
+    sea.standin.world.keys[sea.standin.key]["roles"].append("global_access")
+    made = sea.standin.declare("Checkout fails")
+    sea.rest()
+    (record,) = sea.records()
+    made["visibility"] = "private"
+    sea.standin.follow_up(made, "Somebody's affair")
+    sea.rest()
+    assert sea.tasks(record["sys_id"]) == []
+
+
+def test_a_follow_up_whose_creation_is_late_is_made_once(sea: IncidentIoSea) -> None:
+    sea.standin.declare("Checkout fails")
+    sea.rest()
+    (record,) = sea.records()
+    sea.admin.table.create("task", {"short_description": "Add an alert", "parent": record["sys_id"]})
+    sea.standin.faults.delay("POST")
+    for _ in range(4):
+        sea.turn()
+        sea.shift += 5
+    sea.standin.faults.catch_up()
+    sea.rest()
+    assert [one["title"] for one in sea.standin.world.follow_ups.values()] == ["Add an alert"]
+    assert len(sea.tasks(record["sys_id"])) == 1
+    assert balanced(sea)["parked"] == 0
+
+
+def hint(sea: IncidentIoSea, name: str, subject: str) -> None:
+    hooks = Hooks(database=sea.database, secrets={}, nudge=lambda _sync: None)
+    event = {"event_type": name, name: {"id": subject}}
+    assert hooks.take(sea.sync, f"msg_{name}_{subject}", json.dumps(event).encode())
+
+
+def test_a_hint_that_cannot_be_followed_holds_nothing_up(
+    sea: IncidentIoSea, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = sea.far.incident
+
+    def forbidding(incident: str) -> Any:
+        if incident == "01SECRET":
+            raise NotAuthorized("the API key may not do this")
+        return show(incident)
+
+    monkeypatch.setattr(sea.far, "incident", forbidding)
+    hint(sea, "private_incident.incident_created_v2", "01SECRET")
+    sea.standin.declare("Checkout fails")
+    sea.rest()
+    assert len(sea.records()) == 1
+
+
+def test_a_follow_up_that_is_gone_skips_its_task_when_a_hint_says_so(sea: IncidentIoSea) -> None:
+    made = sea.standin.declare("Checkout fails")
+    follow_up = sea.standin.follow_up(made, "Write it down")
+    sea.rest()
+    (record,) = sea.records()
+    del sea.standin.world.follow_ups[follow_up["id"]]
+    hint(sea, "public_incident.follow_up_updated_v2", follow_up["id"])
+    sea.rest()
+    assert [one["state"] for one in sea.tasks(record["sys_id"])] == ["7"]
+    assert balanced(sea)["parked"] == 0

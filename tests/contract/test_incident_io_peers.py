@@ -170,6 +170,7 @@ def test_people_go_by_their_address(here: Any, incident: Any) -> None:
 
 
 def test_what_has_no_counterpart_is_said_after_the_rest_was_written(here: Any, incident: Any) -> None:
+    began = here.follow_ups.pull("")
     made = here.follow_ups.create({**WANTED, "priority": "medium"}, key="sync:s/f:abc", parent=incident["id"])
     assert made.values["priority"] == ""  # nobody has seen a follow-up with this priority, and it says little
     change = {"title": "Alert on lag", "assignee": "nobody@example.com", "priority": "urgent"}
@@ -179,6 +180,7 @@ def test_what_has_no_counterpart_is_said_after_the_rest_was_written(here: Any, i
     (found,) = here.standin.world.follow_ups.values()
     assert found["title"] == "Alert on lag"
     here.standin.follow_up(incident, "Another", priority="Urgent")
+    here.follow_ups.pull(began.cursor)  # which is how its priority is learned
     now = here.follow_ups.fetch(made.id)
     after = here.follow_ups.update(made.id, {"priority": "urgent"}, version=now.version)
     assert after.values["priority"] == "urgent"
@@ -234,3 +236,30 @@ def test_an_answer_of_another_shape_is_said_to_be_one(here: Any) -> None:
     here.standin.faults.answer(200, body=b'{"incident": {"id": "01"}}')
     with pytest.raises(BadReply, match="KeyError"):
         here.line.incident("01")
+
+
+def test_where_no_triage_is_an_incident_is_declared_live_and_it_is_said(here: Any) -> None:
+    here.standin.world.statuses[:] = [
+        one for one in here.standin.world.statuses if one["category"] != "triage"
+    ]
+    error = refused(lambda: here.incidents.create({**VALUES, "status": "triage"}, key="k"))
+    assert "category triage" in error.cause
+    made = here.incidents.create({**VALUES, "status": "triage"}, key="k")
+    assert made.values["status"] == "live"
+    assert len(here.standin.incidents()) == 1
+
+
+def test_a_label_that_others_wrote_is_not_adopted(here: Any, incident: Any) -> None:
+    theirs = here.standin.follow_up(incident, "Theirs", labels=["servicenow:abc"])
+    made = here.follow_ups.create(WANTED | {"priority": ""}, key="sync:s/f:abc", parent=incident["id"])
+    assert made.id != theirs["id"]
+    again = here.follow_ups.create(WANTED | {"priority": ""}, key="sync:s/f:abc", parent=incident["id"])
+    assert again.id == made.id
+
+
+def test_a_priority_that_nobody_has_is_not_looked_for_each_time(here: Any, incident: Any) -> None:
+    made = here.follow_ups.create({**WANTED, "priority": ""}, key="sync:s/f:abc", parent=incident["id"])
+    refused(lambda: here.follow_ups.update(made.id, {"priority": "urgent"}, version=made.version))
+    before = len(here.standin.faults.requests)
+    refused(lambda: here.follow_ups.update(made.id, {"priority": "urgent"}, version=made.version))
+    assert [path for _, path in here.standin.faults.requests[before:]] == [f"/v3/follow_ups/{made.id}"]

@@ -34,6 +34,8 @@ class Faults:
     def __init__(self) -> None:
         self.answers: list[tuple[str, Response]] = []
         self.lost: list[tuple[str, Response]] = []
+        self.late: list[str] = []
+        self.undone: list[Callable[[], object]] = []
         self.requests: list[tuple[str, str]] = []
 
     def limit(self, times: int = 1, *, seconds: float = 1) -> None:
@@ -50,6 +52,16 @@ class Faults:
     def lose(self, method: str, status: int = 502) -> None:
         """Do what the next such request asks, then answer with a failure."""
         self.lost.append((method, Response(b"<html>bad gateway</html>", status)))
+
+    def delay(self, method: str) -> None:
+        """Answer the next such request with a failure, and do what it asks when told to ``catch_up``."""
+        self.late.append(method)
+
+    def catch_up(self) -> None:
+        """What was only delayed is done now."""
+        for work in self.undone:
+            work()
+        self.undone.clear()
 
     def take(self, among: list[tuple[str, Response]], method: str) -> Response | None:
         for place, (wanted, answer) in enumerate(among):
@@ -71,6 +83,10 @@ def create(world: World, faults: Faults) -> Starlette:
             try:
                 key = _key(world, request)
                 body = _json(await request.body()) if request.method in ("POST", "PUT") else {}
+                if request.method in faults.late:
+                    faults.late.remove(request.method)
+                    faults.undone.append(lambda: work(world, request, key, body))
+                    return Response(b"<html>gateway timeout</html>", 504)
                 with world.lock:
                     status, document = work(world, request, key, body)
             except Refused as refused:
@@ -149,6 +165,8 @@ def _fields(body: Thing, *, required: str = "", optional: str = "") -> Thing:
     for name, value in body.items():
         if name not in {*required.split(), *optional.split()}:
             raise invalid(f"{name} is not a field of this request")
+        if value is None and name in ("assignee_id", "assignee_team_id"):
+            continue  # documented: null takes it away
         if not isinstance(value, str) and not (name == "labels" and isinstance(value, list)):
             raise invalid(f"{name} must be a string")
     return body
@@ -272,9 +290,11 @@ def create_incident(world: World, _request: Request, key: Thing, body: Thing) ->
         return 200, {"incident": world.incidents[known]}
     if body["visibility"] not in ("public", "private") or body.get("mode", "standard") not in MODES:
         raise invalid("visibility or mode is not one of those there are")
-    status = world.status("triage")
-    if "incident_status_id" in body:
-        status = _one_of(world.statuses, body["incident_status_id"], "status")
+    status = (
+        _one_of(world.statuses, body["incident_status_id"], "status")
+        if "incident_status_id" in body
+        else world.status("triage")
+    )
     if status["category"] not in CREATE_IN:
         raise invalid(f"an incident cannot be created in {status['category']}")
     severity = _one_of(world.severities, body["severity_id"], "severity") if "severity_id" in body else None
@@ -368,7 +388,10 @@ def list_follow_ups(world: World, request: Request, key: Thing, _body: Thing) ->
 
 def show_follow_up(world: World, request: Request, key: Thing, _body: Thing) -> tuple[int, Thing]:
     _needs(key, "viewer")
-    return 200, {"follow_up": _follow_up(world, request)}
+    found = _follow_up(world, request)
+    if not _sees(key, world.incidents[found["incident_id"]]):
+        raise Refused(404, "not_found", "The requested resource could not be found", "not_found")
+    return 200, {"follow_up": found}
 
 
 def create_follow_up(world: World, _request: Request, key: Thing, body: Thing) -> tuple[int, Thing]:
@@ -384,7 +407,7 @@ def create_follow_up(world: World, _request: Request, key: Thing, body: Thing) -
 
 
 def update_follow_up(world: World, request: Request, key: Thing, body: Thing) -> tuple[int, Thing]:
-    """What is left out is taken away, as a PUT says."""
+    """What is left out is taken away, as a PUT says, but for whom it is assigned to: null does that."""
     _needs(key, "incident_editor")
     _fields(
         body,
@@ -395,7 +418,7 @@ def update_follow_up(world: World, request: Request, key: Thing, body: Thing) ->
     if body["status"] not in FOLLOW_UP_STATUSES:
         raise invalid("status is not one of those there are")
     found = _follow_up(world, request)
-    parts = {"description": None, "assignee": None, "priority": None, "labels": [], **_parts(world, body)}
+    parts = {"description": None, "priority": None, "labels": [], **_parts(world, body)}
     world.change_follow_up(found, **parts, status=body["status"])
     found.setdefault("labels", [])
     return 200, {"follow_up": found}
@@ -404,7 +427,8 @@ def update_follow_up(world: World, request: Request, key: Thing, body: Thing) ->
 def _parts(world: World, body: Thing) -> Thing:
     parts: Thing = {name: body[name] for name in ("title", "description", "labels") if name in body}
     if "assignee_id" in body:
-        parts["assignee"] = _one_of(list(world.users.values()), body["assignee_id"], "user")
+        wanted = body["assignee_id"]
+        parts["assignee"] = wanted and _one_of(list(world.users.values()), wanted, "user")
     if "follow_up_priority_option_id" in body:
         parts["priority"] = _one_of(world.priorities, body["follow_up_priority_option_id"], "priority")
     return parts

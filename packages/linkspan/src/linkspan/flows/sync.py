@@ -139,7 +139,14 @@ def _incident_io(wiring: Wiring, sync: SyncConfig) -> FarSide:
     return FarSide(
         title="incident.io",
         incidents=incidents,
-        follow_ups=FollowUpsPeer(line, database, sync=name, name=below, prefix=key_prefix(below)),
+        follow_ups=FollowUpsPeer(
+            line,
+            database,
+            sync=name,
+            name=below,
+            prefix=key_prefix(below),
+            include_private=sync.include_private,
+        ),
         levels=incidents.levels(),
         poll_seconds=sync.poll_seconds,
     )

@@ -57,6 +57,15 @@ _WAITING_LINKS = (
     .where(_SYNC, inbox.c.fate.is_(None), link.c.not_before <= sa.bindparam("now"))
     .distinct()
 )
+_WITHOUT_PEER = (
+    sa.select(link.c.id)
+    .where(
+        link.c.sync == sa.bindparam("sync"),
+        link.c.peer_id.is_(None),
+        sa.exists().where(inbox.c.link_id == link.c.id, inbox.c.fate.is_(None)),
+    )
+    .limit(1)
+)
 _COUNTS = sa.select(inbox.c.fate, sa.func.count()).where(_SYNC).group_by(inbox.c.fate)
 _RECEIVED = sa.select(sa.func.count(inbox.c.seq)).where(_SYNC)
 _LAST = sa.select(inbox.c.received_at).where(_SYNC).order_by(inbox.c.seq.desc()).limit(1)
@@ -151,6 +160,11 @@ def unpark(connection: sa.Connection, link_id: int, sys_id: str, *, but: Sequenc
 def waiting_links(connection: sa.Connection, sync: str) -> list[int]:
     """Links with events to serve whose time has come."""
     return list(connection.execute(_WAITING_LINKS, {"sync": sync, "now": clock.now()}).scalars().all())
+
+
+def without_peer(connection: sa.Connection, sync: str) -> bool:
+    """Whether a link waits that has no counterpart on the far side yet, as far as is known."""
+    return connection.execute(_WITHOUT_PEER, {"sync": sync}).first() is not None
 
 
 def counts(connection: sa.Connection, sync: str) -> dict[str, int]:

@@ -48,10 +48,7 @@ class Ending:
         saved = link.base or {}
         met = "record" in saved
         kept = list(saved.get("kept", ()))
-        parked = {"instance": list(work.untaken_notes), "peer": []}
-        for name, left in work.left.items():
-            if saved.get("left", {}).get(name) != asdict(left):
-                parked["peer" if left.by == "instance" else "instance"].append(f"{name}: {left.cause}")
+        parked = _newly_left(work)
         if work.untaken_notes:
             kept += [max((e for e in work.events if e.side == "instance"), key=lambda e: e.version).event_id]
         changed: dict[str, Any] = {
@@ -111,15 +108,15 @@ class Ending:
     ) -> None:
         events = sorted((e for e in work.events if e.side == side), key=lambda e: (e.version, e.seq))
         foreign = [event for event in events if event.version not in own]
-        if not foreign and (work.peer_notes or parked) and events and side == "instance":
-            foreign = events[-1:]  # a note of theirs came to light with our own write
+        brought_notes = side == "instance" and bool(work.peer_notes)
+        if not foreign and (brought_notes or parked):
+            foreign = events[-1:]  # something of theirs came to light with our own write
         inbox.settle(connection, [event.seq for event in events if event not in foreign], "echo")
         if not foreign:
             return
         *earlier, last = foreign
         inbox.settle(connection, [event.seq for event in earlier], "coalesced", "overtaken by a later change")
         seen_before = last.version <= (work.link.peer_version if side == "peer" else work.merged_mod)
-        brought_notes = side == "instance" and bool(work.peer_notes)
         if parked:
             inbox.settle(connection, [last.seq], "parked", parked)
         elif brought_notes or (applied and not seen_before):
@@ -169,3 +166,18 @@ class Ending:
         with self._binding.database.begin() as connection:
             links.change(connection, link.id, problem=error.problem())
             inbox.settle(connection, [event.seq for event in events], "dead", str(error))
+
+
+def _newly_left(work: Work) -> dict[str, list[str]]:
+    """What a person has to carry over since this drain, by the side whose event is parked for it."""
+    before = (work.link.base or {}).get("left", {})
+    found: dict[str, list[str]] = {"instance": list(work.untaken_notes), "peer": []}
+    for name, left in work.left.items():
+        if before.get(name) != asdict(left):
+            found["peer" if left.by == "instance" else "instance"].append(f"{name}: {left.cause}")
+    for side, other in (("instance", "peer"), ("peer", "instance")):
+        if found[side] and not any(event.side == side for event in work.events):
+            # It was seen before its own event was read, which will find it dealt with.
+            found[other] += found[side]
+            found[side] = []
+    return found

@@ -32,7 +32,17 @@ from linkspan.store.links import Link
 from linkspan.sync.binding import Binding
 from linkspan.sync.ending import Ending, Waits
 from linkspan.sync.merge import Base, Conflict, Left, columns_of, merge, rebase
-from linkspan.sync.work import NOT_TAKEN, Record, Work, agree, all_columns, known, start
+from linkspan.sync.work import (
+    NOT_SHARED,
+    NOT_TAKEN,
+    Record,
+    Work,
+    agree,
+    all_columns,
+    known,
+    refused_before,
+    start,
+)
 
 ROUNDS = 8
 log = structlog.get_logger("linkspan.sync")
@@ -99,6 +109,7 @@ class Settler:
         try:
             if met:
                 work.peer = self._fetch_peer(work)
+                work.parted = False
             elif work.source == "instance":
                 self._create_on_peer(work)
             else:
@@ -132,10 +143,14 @@ class Settler:
         parent = self._parent(work, sys_id=record["parent"]).peer_id if binding.parents else ""
         work.base = self._begin(work, self._first_values(record))
         key = binding.peer_key(record["sys_id"])
+        told_before = refused_before(work)
         try:
             made = binding.peer.create(work.base.peer, key=key, parent=parent or "")
         except Rejected as error:
             made = self._partly_created(work, error, key=key, parent=parent or "")
+        else:
+            if told_before is not None:
+                self._leave(work, work.base.peer, made, told_before)
         work.own_versions.add(1)
         work.peer_version = max(work.peer_version, 1)
         if all(made.values[name] == work.base.peer[name] for name in binding.mapping.fields):
@@ -148,6 +163,12 @@ class Settler:
         """The far side has created what it takes: asked again with the same key, it answers with that."""
         if error.code != NOT_TAKEN:
             raise error
+        # Committed first: said once only, it would look like a change of theirs to the next try.
+        told = {"cause": error.cause, "fix": error.fix}
+        with self._binding.database.begin() as connection:
+            saved = links.get(connection, work.link.id).base or {}
+            creating = {**saved["creating"], "refused": told}
+            links.change(connection, work.link.id, base={**saved, "creating": creating})
         made = self._binding.peer.create(work.base.peer, key=key, parent=parent)
         self._leave(work, work.base.peer, made, error)
         return made
@@ -166,7 +187,12 @@ class Settler:
 
     def _create_record(self, work: Work) -> None:
         binding, mapping = self._binding, self._binding.mapping
-        work.peer = self._fetch_peer(work)
+        try:
+            work.peer = self._fetch_peer(work)
+        except Rejected as error:
+            if error.code == NOT_SHARED:
+                raise Elsewhere(error.cause) from error
+            raise
         extra = mapping.at_creation(binding.account)
         if binding.parents:
             extra["parent"] = self._parent(work, peer_id=work.peer.parent).sys_id or ""
@@ -202,9 +228,12 @@ class Settler:
                 else links.by_peer(connection, parents, peer_id)
             )
             looked = watermarks.load(connection, f"sync:{parents}:{'instance' if sys_id else 'peer'}:polled")
+            # One that we are declaring is there before we have heard what it is called.
+            declaring = bool(peer_id) and inbox.without_peer(connection, parents)
         if found is None:
             received = max(event.received_at for event in work.events)
-            if not (sys_id or peer_id) or (looked and looked["started"] > received):
+            seen = looked is not None and looked["started"] > received
+            if not (sys_id or peer_id) or (seen and not declaring):
                 raise Elsewhere("its incident is not in this sync")
             raise Waits("its incident is not known yet", fix="nothing to do: it follows its incident")
         if work.link.parent_id != found.id:
@@ -371,7 +400,7 @@ class Settler:
         record = binding.connection.table.update(
             binding.table, before["sys_id"], dict(columns), fields=binding.mapping.record_fields
         )
-        self._took_record(work, record, own=int(record["sys_mod_count"]) > int(before["sys_mod_count"]))
+        self._took_record(work, record, own=int(record["sys_mod_count"]) > int(before["sys_mod_count"] or 0))
         work.wrote_record = True
         mapping = binding.mapping
         written = [
@@ -399,12 +428,28 @@ class Settler:
             self._leave(work, values, after, error)
         else:
             work.own_versions.add(after.version)
-            if before.version == work.peer_version:
+            # Versions that do not count may hide a note that came between: its timeline is read again then.
+            whole = not self._binding.mapping.carries_notes or after.version <= before.version + 1
+            if before.version == work.peer_version and whole:
                 work.peer_version = after.version
+            self._dropped(work, values, after)
         work.peer = after
         work.wrote_peer = True
         taken = [name for name in values if name not in work.left]
         work.base = agree(self._binding.mapping, work.base, taken, peer=after.values, record=record)
+
+    def _dropped(self, work: Work, values: Mapping[str, str], after: PeerIncident) -> None:
+        """What the far side answered "yes" to and did not take is not agreed upon."""
+        mapping, record = self._binding.mapping, known(work.record)
+        dropped = {
+            name: value
+            for name, value in values.items()
+            if after.values[name] != value and not mapping.agrees(name, after.values[name], record)
+        }
+        if dropped:
+            title = self._binding.peer_title
+            error = Rejected(f"{title} kept its own value", code=NOT_TAKEN, fix=f"set it on {title}")
+            self._leave(work, dropped, after, error)
 
     def _leave(
         self, work: Work, values: Mapping[str, str], after: PeerIncident, error: LinkspanError
@@ -459,7 +504,9 @@ class Settler:
                 )
                 self._took_record(work, record, own=True)
                 work.wrote_record = True
-            work.base = Base(peer=work.base.peer, record=all_columns(mapping, record))
+            # Nothing is agreed upon any more: should it come back, all that it says is news.
+            nothing = dict.fromkeys(work.base.peer, "")
+            work.base = Base(peer=nothing, record=all_columns(mapping, record))
             work.parted = True
         work.left = {}
         self._end.finish(work)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from linkspan.core.errors import Rejected
 from linkspan.core.peer import PeerIncident
 from linkspan.mapping.contract import RecordMapping
 from linkspan.store import inbox
@@ -14,6 +15,7 @@ from linkspan.store.links import Link
 from linkspan.sync.merge import Base, Conflict, Left, columns_of
 
 NOT_TAKEN = "not_taken"
+NOT_SHARED = "not_shared"  # the far side has it, and it is not one for this sync
 
 Record = Mapping[str, str]
 T = TypeVar("T")
@@ -80,6 +82,12 @@ def start(link: Link, events: Sequence[Event]) -> Work:
         left=left,
         parted=bool(saved.get("parted")),
     )
+
+
+def refused_before(work: Work) -> Rejected | None:
+    """What the far side said of values it did not take when an earlier drain created its thing."""
+    told = (work.link.base or {}).get("creating", {}).get("refused")
+    return Rejected(told["cause"], code=NOT_TAKEN, fix=told["fix"]) if told else None
 
 
 def agree(

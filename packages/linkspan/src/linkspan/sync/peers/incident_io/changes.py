@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 
-from linkspan.core.errors import Rejected
+import structlog
+
+from linkspan.core.errors import NotAuthorized, Rejected
 from linkspan.core.peer import PeerEvent, Pulled
 from linkspan.store import Database, hooks, links
 from linkspan.store.hooks import Kind
@@ -21,6 +23,8 @@ from linkspan.sync.peers.incident_io.words import MICROSECONDS
 OVERLAP_SECONDS = 300.0
 DEEP_EVERY_SECONDS = 300.0
 REMEMBERED = 20_000  # more than are ever in one list; what is forgotten is told again, and known by its id
+
+log = structlog.get_logger("linkspan.sync")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +102,7 @@ class Changes:
             found[seen.id] = seen
         found = {id: seen for id, seen in found.items() if seen.version > place.floor}
         for subject in dict.fromkeys(hint.subject for hint in hints if hint.subject not in found):
-            hinted = one(subject)
+            hinted = self._hinted(subject, one, now)
             if hinted is not None:
                 found[subject] = hinted
         if deep:
@@ -129,6 +133,22 @@ class Changes:
             cursor=str(after),
             more=len(hints) == limit,
         )
+
+    def _hinted(self, subject: str, one: Callable[[str], Seen | None], now: int) -> Seen | None:
+        """What a hint leads to. One that cannot be followed must not hold up what comes after it."""
+        try:
+            found = one(subject)
+        except (NotAuthorized, Rejected) as error:
+            log.warning("hint", sync=self._name, subject=subject, cause=error.cause)
+            return None
+        if found is not None or self._kind != "follow_up":
+            return found
+        with self._database.read() as connection:
+            link = links.by_peer(connection, self._name, subject)
+        if link is None or (link.base or {}).get("parted"):
+            return None
+        # Gone, and no list will say so: that it is missing is the news.
+        return Seen(id=subject, version=max(now, link.peer_version + 1), key="", ours=False)
 
     @staticmethod
     def _begin(lately: Iterable[Seen], now: int) -> Place:

@@ -6,15 +6,26 @@ A follow-up made here carries a label that names its record, for creation has no
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from linkspan.core.errors import NotFound, Rejected, Stale
 from linkspan.core.peer import PeerIncident, PeerNote, Pulled
-from linkspan.store import Database
+from linkspan.store import Database, links
 from linkspan.sync.peers.incident_io.changes import Changes, Seen
-from linkspan.sync.peers.incident_io.line import Line
-from linkspan.sync.peers.incident_io.words import MODES, NOT_TAKEN, Us, link_of, microseconds, text_of
+from linkspan.sync.peers.incident_io.doubts import Doubts
+from linkspan.sync.peers.incident_io.line import REMEMBERED_SECONDS, Line
+from linkspan.sync.peers.incident_io.words import (
+    MODES,
+    NOT_SHARED,
+    NOT_TAKEN,
+    Us,
+    link_of,
+    microseconds,
+    takes_part,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from incident_io.models import FollowUpV3
@@ -32,12 +43,26 @@ class FollowUpsPeer:
     their ids are learned from follow-ups that have them.
     """
 
-    def __init__(self, line: Line, database: Database, *, sync: str, name: str, prefix: str) -> None:
+    def __init__(
+        self,
+        line: Line,
+        database: Database,
+        *,
+        sync: str,
+        name: str,
+        prefix: str,
+        include_private: bool = False,
+    ) -> None:
         self._line = line
+        self._database = database
+        self._name = name
+        self._private = include_private
+        self._doubts = Doubts(database, kind="follow_up")
         self._prefix = prefix
         self._us = Us(line)
         self._changes = Changes(line, database, sync=sync, kind="follow_up", name=name)
         self._priorities: dict[str, str] = {}
+        self._missing: dict[str, float] = {}  # priorities that nothing had, until when that is believed
         self._refused: set[str] = set()
         self._guard = threading.Lock()
 
@@ -52,8 +77,15 @@ class FollowUpsPeer:
         )
 
     def fetch(self, incident: str) -> PeerIncident | None:
-        """The follow-up as it is now, None when it is deleted."""
+        """The follow-up as it is now, None when it is deleted.
+
+        Raises Rejected (not_shared) when its incident is not one to be synced, or hidden by now: a follow-up
+        is hidden with it, and not deleted for that.
+        """
         found = self._line.follow_up(incident)
+        parent = found.incident_id if found is not None else self._parent_of(incident)
+        if parent:
+            self._check_shared(parent)
         return None if found is None or found.status.value == DELETED else self._thing(found)
 
     def create(self, values: Mapping[str, str], *, key: str, parent: str = "") -> PeerIncident:
@@ -61,19 +93,20 @@ class FollowUpsPeer:
         from incident_io.models import FollowUpsCreatePayloadV3
         from incident_io.types import UNSET
 
-        label = self._label(key)
-        made = next((one for one in self._all(incident=parent) if label in one.labels), None)
+        made = next((one for one in self._all(incident=parent) if self._key(one) == key), None)
         if made is None:
-            made = self._line.create_follow_up(
-                FollowUpsCreatePayloadV3(
-                    incident_id=parent,
-                    title=values["title"],
-                    description=values["description"] or UNSET,
-                    assignee_id=self._person(values["assignee"]) or UNSET,
-                    follow_up_priority_option_id=self._priority(values["priority"]) or UNSET,
-                    labels=[label],
-                )
+            body = FollowUpsCreatePayloadV3(
+                incident_id=parent,
+                title=values["title"],
+                description=values["description"] or UNSET,
+                assignee_id=self._person(values["assignee"]) or UNSET,
+                follow_up_priority_option_id=self._priority(values["priority"]) or UNSET,
+                labels=[self._label(key)],
             )
+            with self._doubts.once(key):
+                made = self._line.create_follow_up(body)
+        else:
+            self._doubts.over(key)
         if self._was_refused(key):
             return self._thing(made)
         try:
@@ -98,6 +131,24 @@ class FollowUpsPeer:
         raise Rejected("follow-ups have no timeline in incident.io", code=NOT_TAKEN, where=incident)
 
     # --- reading
+
+    def _parent_of(self, follow_up: str) -> str:
+        """The incident of a linked follow-up, as the store knows it."""
+        with self._database.read() as connection:
+            link = links.by_peer(connection, self._name, follow_up)
+            if link is None or link.parent_id is None:
+                return ""
+            return links.get(connection, link.parent_id).peer_id or ""
+
+    def _check_shared(self, incident: str) -> None:
+        found = self._line.incident(incident)
+        if found is None or not takes_part(found, include_private=self._private):
+            raise Rejected(
+                "its incident is private, a test or a tutorial",
+                code=NOT_SHARED,
+                fix="set include_private if private incidents are to be synced",
+                where=incident,
+            )
 
     def _all(self, *, since: float = 0, incident: str = "") -> Iterator[FollowUpV3]:
         for mode in MODES:
@@ -158,10 +209,12 @@ class FollowUpsPeer:
 
     def _priority(self, word: str) -> str:
         """The id of a priority; "" when no follow-up was seen that has it."""
-        if word and word not in self._priorities:
+        if word and word not in self._priorities and self._missing.get(word, 0) < time.monotonic():
             for _ in self._all():
                 if word in self._priorities:
                     break
+            else:
+                self._missing[word] = time.monotonic() + REMEMBERED_SECONDS
         return self._priorities.get(word, "")
 
     def _person(self, email: str) -> str:
@@ -190,6 +243,8 @@ class FollowUpsPeer:
                 body[field] = id
             elif wanted.get(name):
                 left.append(f"incident.io has no {name} {wanted[name]}")
+            elif name == "assignee" and name in wanted:
+                body[field] = None  # documented: null unassigns
             elif name in wanted:
                 body.pop(field, None)
         if body != self._as_it_is(found):

@@ -15,12 +15,13 @@ from linkspan.store import Database
 from linkspan.sync.peers.incident_io.changes import Changes, Seen
 from linkspan.sync.peers.incident_io.line import Line
 from linkspan.sync.peers.incident_io.words import (
-    MODES,
+    NOT_SHARED,
     NOT_TAKEN,
     Us,
     link_of,
     microseconds,
     name_of,
+    takes_part,
     text_of,
 )
 
@@ -74,7 +75,7 @@ class IncidentsPeer:
         if not self._takes_part(found):
             raise Rejected(
                 f"{found.reference} is private, a test or a tutorial",
-                code="not_shared",
+                code=NOT_SHARED,
                 fix="set include_private if private incidents are to be synced",
                 where=found.reference,
             )
@@ -94,7 +95,7 @@ class IncidentsPeer:
         )
 
         wanted = values["status"]
-        first = wanted if wanted in AT_CREATION else "live"
+        first = wanted if wanted in AT_CREATION and self._has(wanted) else "live"
         made = self._line.create_incident(
             IncidentsCreatePayloadV2(
                 idempotency_key=key,
@@ -148,7 +149,7 @@ class IncidentsPeer:
     # --- reading
 
     def _takes_part(self, incident: IncidentV2) -> bool:
-        return incident.mode.value in MODES and (self._private or incident.visibility.value == "public")
+        return takes_part(incident, include_private=self._private)
 
     def _seen(self, incidents: Iterator[IncidentV2]) -> Iterator[Seen]:
         for one in incidents:
@@ -200,6 +201,9 @@ class IncidentsPeer:
         if not known:
             raise Rejected("the organisation has no severities", fix="define them in incident.io")
         return known[min(LEVELS.index(level), len(known) - 1)].id
+
+    def _has(self, word: str) -> bool:
+        return any(status.category.value == word for status in self._line.statuses())
 
     def _status(self, word: str) -> str:
         """The first status of this category. Raises Rejected (not_taken) when there is none."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from linkspan.sync.peers.incident_io.line import Line
 
 if TYPE_CHECKING:
-    from incident_io.models import ActorV2
+    from incident_io.models import ActorV2, IncidentV2
     from incident_io.types import Unset
 
 NOT_TAKEN = "not_taken"
+NOT_SHARED = "not_shared"
 MODES = ("standard", "retrospective")  # tests and tutorials are nobody's incidents
 MICROSECONDS = 1_000_000
 
@@ -27,6 +28,11 @@ class Us:
         from incident_io.types import Unset
 
         return not isinstance(actor.api_key, Unset) and actor.api_key.name == self._line.identity().name
+
+
+def takes_part(incident: IncidentV2, *, include_private: bool) -> bool:
+    """Whether an incident is one to be synced."""
+    return incident.mode.value in MODES and (include_private or incident.visibility.value == "public")
 
 
 def microseconds(moment: datetime) -> int:
