@@ -1,6 +1,7 @@
 """linkspan.yaml: what it means, and that every mistake is named with its line and its cure."""
 
 import contextlib
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -78,17 +79,15 @@ def test_the_example_loads(write) -> None:
 
 
 def test_the_example_loads_with_every_comment_taken_as_meant(write) -> None:
-    text = (
-        EXAMPLE.replace("    # ca:", "    ca:")
-        .replace("    # proxy:", "    proxy:")
-        .replace("    # filter:", "    filter:")
-    )
-    text = text.replace("    # requests_per_minute:", "    requests_per_minute:").replace(
-        "  # tokens:", "  tokens:"
-    )
+    text = re.sub(r"(?m)^( *)# (?= *[a-z_]+:)", r"\1", EXAMPLE)
+    text = re.sub(r"account: (scanner|reader)", "account: responder", text)
     config = load(write(text))
     assert config.instances["dev"].proxy == "http://proxy.example:3128"
     assert config.syncs["desk"].filter == "category=network"
+    assert config.syncs["major"].follow_ups == "task"
+    assert config.findings["code"].budget_per_hour == 50
+    assert config.ingest["dev"].streams["incident"].hash == ("caller_id",)
+    assert config.satellites
 
 
 def test_where_the_browser_comes_back_to(write) -> None:

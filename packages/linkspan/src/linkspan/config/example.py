@@ -36,7 +36,34 @@ sync:
     push: false
     # filter: "category=network"              # an encoded query: which incidents enter; linked ones stay
 
-# satellites:                               # who may send from inside another network
+    # follow_ups: task                        # follow-ups as tasks below the incident; left out: not synced
+  # major:                                    # the same with incident.io
+  #   peer: incident_io
+  #   instance: dev
+  #   account: responder
+  #   api_key: "env:INCIDENT_IO_KEY"
+  #   webhook_secrets: ["env:INCIDENT_IO_HOOK"]   # of POST /hooks/major; two while one is exchanged
+  #   follow_ups: task
+  #   include_private: false
+
+# findings:                                   # one incident for each security finding that matters
+#   code:
+#     instance: dev
+#     account: scanner
+#     rules: rules.yaml                       # which matter, to whom they go; left out: high and critical
+#     budget_per_hour: 50                     # incidents an hour; the rest waits
+#     secrets: ["env:CODE_KEY"]               # of POST /findings/code; none: files only
+
+# scan: {account: scanner}                    # who looks when the fleet is scanned; suites: [accounts] for some only
+
+# ingest:                                     # tables into the warehouse
+#   dev:
+#     account: reader
+#     streams:
+#       incident: {exclude: [description], hash: [caller_id]}   # never asked for; leaves as a keyed hash
+#       change_request: {}
+
+# satellites:                                 # who may send from inside another network
 #   acme: {api_keys: ["env:SATELLITE_KEY"]}   # two keys while one is exchanged
 
 hub:
