@@ -528,3 +528,36 @@ def test_a_change_that_leaves_no_stamp_is_seen_by_a_full_run(reader: Reader, wav
     assert [one["short_description"] for one in reader.stored(where=f"sys_id = '{row['sys_id']}'")] == [
         "after"
     ]
+
+
+def test_a_stamp_that_moves_back_ends_in_what_the_instance_shows(reader: Reader, wavetank: Any) -> None:
+    """A clone, an import or a correction of stamps makes the live version look older than the stored one."""
+    (row,) = plant(
+        wavetank, "incident", [{"short_description": "a", "sys_updated_on": T0, "sys_mod_count": "9"}]
+    )
+    reader.stream()
+    stamp(
+        wavetank,
+        row["sys_id"],
+        short_description="b",
+        sys_updated_on="2025-06-01 10:00:00",
+        sys_mod_count="2",
+    )
+    assert reader.stream()["gaps"] == []
+    (stored,) = reader.stored(where=f"sys_id = '{row['sys_id']}'")
+    assert stored["short_description"] == "b"
+    assert reader.live() == there(wavetank)
+
+
+def test_a_batch_is_bounded_by_its_size_too(
+    reader: Reader, wavetank: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("linkspan.ingest.extract.BATCH_LETTERS", 20_000)
+    monkeypatch.setattr("linkspan.feed.bounded.MOST", 5)
+    plant(wavetank, "incident", [one | {"short_description": "x" * 1000} for one in spread(40)])
+    with reader.wiring() as wiring:
+        line = wiring.connection("responder", "dev", read_only=True)
+        form = shape(line, "incident", NOTHING)
+        sizes = [len(batch.rows) for batch in extract(line, form, NOTHING, State())]
+    assert sum(sizes) >= 40
+    assert max(sizes) <= 25

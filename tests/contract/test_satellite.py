@@ -10,6 +10,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -326,6 +327,21 @@ def test_a_satellite_writes_its_own_streams_only(hub: Hub, shape: dict[str, Any]
     assert hub.warehouse.streams() == []
 
 
+@pytest.mark.parametrize("path", ["batches", "heartbeat", "census"])
+@pytest.mark.parametrize("inside", ["[", '{"a":'])
+def test_what_is_nested_without_end_is_refused(hub: Hub, path: str, inside: str) -> None:
+    body = b'{"more": ' + inside.encode() * 200_000
+    refused = send(hub, body, path=path, Linkspan_Era=beat(hub)["era"])
+    assert (refused.status_code, refused.json()["problems"][0]["code"]) == (422, "invalid")
+
+
+def test_a_field_that_is_absent_many_times_is_refused(hub: Hub) -> None:
+    one = Batch.decode(batch())
+    many = replace(one, absent=("short_description",) * 100_000).encode()
+    refused = send(hub, many, Linkspan_Era=beat(hub)["era"])
+    assert (refused.status_code, refused.json()["problems"][0]["code"]) == (422, "invalid")
+
+
 def test_a_missing_batch_is_noticed_and_the_stream_read_again(site: Site, hub: Hub, wavetank: Any) -> None:
     """The hub's warehouse was put back to an older state: what is stored is the truth."""
     only_incidents(site)
@@ -453,6 +469,21 @@ def test_the_authority_of_the_company_signed_the_instances_certificate(
 
 
 def test_lost_rights_are_not_taken_for_deletions(site: Site, hub: Hub, wavetank: Any) -> None:
+    only_incidents(site)
+    plant(wavetank, "incident", incidents(60, category="secret"))
+    assert pass_through(site).verified
+    hide(wavetank, "category!=secret")
+    done = pass_through(site)
+    assert codes(done) == ["visibility_changed"]
+    assert hub.rows(where="_deleted_at IS NOT NULL") == []
+
+
+def test_lost_rights_show_although_the_hub_names_only_a_part(
+    site: Site, hub: Hub, wavetank: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer has room for some ids; what counts is how many are gone."""
+    monkeypatch.setattr("linkspan.flows.satellites.MOST_IDS", 5)
+    wavetank.control("settings", {"total_count": "after_acl"})
     only_incidents(site)
     plant(wavetank, "incident", incidents(60, category="secret"))
     assert pass_through(site).verified

@@ -1,5 +1,6 @@
 """The spool: durable, in order, bounded, and right again whatever moment a process ended at."""
 
+import errno
 import os
 import threading
 import time
@@ -208,6 +209,24 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(SpoolBroken):
         Spool(tmp_path, room=ROOM)
+
+
+def test_a_full_disk_leaves_no_halves_behind(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them would take some of the room that somebody makes."""
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    for _ in range(3):
+        with pytest.raises(SpoolBroken, match="No space left"):
+            spool.put(batch(1, "a"), spool.turn)
+    assert [path.name for path in tmp_path.rglob("*.new")] == []
+    monkeypatch.undo()
+    spool.put(batch(1, "a"), spool.turn)
+    assert len(drain(spool)) == 1
 
 
 def test_a_large_batch_is_cut_so_that_nothing_moves_on_too_early(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,8 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "unreachable": 503,
     "ambiguous": 503,
     "rate_limited": 503,
+    "warehouse_busy": 503,
+    "warehouse_unusable": 503,
     "bad_reply": 502,
 }
 

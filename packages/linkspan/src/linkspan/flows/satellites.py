@@ -286,7 +286,7 @@ def _lines(census: Census) -> Iterator[list[dict[str, str]]]:
 def _decoded(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Rejected(
             f"this is not understood: {error}",
             fix="run the same release of linkspan on both sides",

@@ -1,8 +1,8 @@
 """Which records were deleted, by the instance's own audit (ServiceNow docs: Exploring auditing).
 
 An entry names the class of the record, not the table that is read, so the classes below are asked for too.
-An entry is a hint: what the instance still shows, because it was restored, is not deleted. Whatever leaves
-no entry is found by comparing keys (``verify``).
+An entry is a hint: what the instance still has, shown or hidden, was restored and is not deleted.
+Whatever leaves no entry is found by comparing keys (``verify``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from linkspan.connection import Connection
 from linkspan.core import query
 from linkspan.core.errors import NotAuthorized, NotFound, Rejected
 from linkspan.feed import bounded
-from linkspan.feed.sweep import back, matching
+from linkspan.feed.sweep import back
 from linkspan.ingest.values import Batch, Gone, Shape, State
 
 AUDIT = "sys_audit_delete"
@@ -25,7 +25,7 @@ _FIELDS = ("sys_id", "sys_created_on", "documentkey")
 
 
 def audited(connection: Connection, shape: Shape, state: State) -> Iterator[Batch]:
-    """One batch with the deletions since the state's own cursor; none of them is visible any more.
+    """One batch with the deletions since the state's own cursor; the instance has none of them any more.
 
     Where the account may not read the audit the batch says so, and the cursor stays.
     """
@@ -46,7 +46,8 @@ def audited(connection: Connection, shape: Shape, state: State) -> Iterator[Batc
         yield Batch(shape=shape, state=replace(state, audit="closed", number=state.number + 1))
         return
     times = dict(entries)
-    still = matching(connection, shape.table, list(times), condition="")
+    stands = bounded.standing(connection, shape.table, list(times))
+    still = stands.visible | stands.hidden
     gone = tuple(Gone(sys_id=sys_id, at=at) for sys_id, at in times.items() if sys_id not in still)
     newest = max(times.values(), default=state.deletes)
     # No entry at all proves nothing about the rights.

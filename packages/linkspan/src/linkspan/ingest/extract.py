@@ -33,6 +33,8 @@ from linkspan.ingest.values import (
 from linkspan.schema.dictionary import Field, fields_of, hierarchy
 
 BATCH_ROWS = 10_000
+# Rows of long texts: so many letters are held at once, and one page more.
+BATCH_LETTERS = 16_000_000
 OVERLAP_SECONDS = 120
 IDS_PER_REQUEST = 50
 _CUSTOM = ("u_", "x_")
@@ -132,7 +134,8 @@ def records(
                 continue
             yield _batch(shape, exclusion, state, [], [Quarantined(sys_id=part[0], reason=error.code)])
         else:
-            yield _batch(shape, exclusion, state, [row for row in page.rows if row], [])
+            found = _batch(shape, exclusion, state, [row for row in page.rows if row], [])
+            yield replace(found, current=True)
 
 
 def _require_fields(table: str, exclusion: Exclusion, dictionary: dict[str, Field] | None) -> None:
@@ -178,6 +181,7 @@ def _sweep(connection: Connection, shape: Shape, exclusion: Exclusion, state: St
     span = bounded.Span(low=way.after, high=(way.high, None))
     rows: list[dict[str, str]] = []
     poison: list[Quarantined] = []
+    letters = 0
     for pages in bounded.sweep(
         connection, shape.table, span=span, fields=shape.fields, condition=shape.query, size=size
     ):
@@ -185,10 +189,11 @@ def _sweep(connection: Connection, shape: Shape, exclusion: Exclusion, state: St
         if pages.poison is not None:
             poison.append(Quarantined(sys_id=pages.poison.key[1], reason=pages.poison.reason))
         way = replace(way, after=pages.reached)
-        if len(rows) >= BATCH_ROWS:
+        letters += _letters(pages.rows)
+        if len(rows) >= BATCH_ROWS or letters >= BATCH_LETTERS:
             state = replace(state, sweep=way, page_size=size.now, number=state.number + 1)
             yield _batch(shape, exclusion, state, rows, poison)
-            rows, poison = [], []
+            rows, poison, letters = [], [], 0
     done = replace(
         state,
         sweep=None,
@@ -198,6 +203,10 @@ def _sweep(connection: Connection, shape: Shape, exclusion: Exclusion, state: St
         finished=way.high,
     )
     yield _batch(shape, exclusion, done, rows, poison)
+
+
+def _letters(rows: Sequence[dict[str, str]]) -> int:
+    return sum(len(value) for row in rows for value in row.values() if value)
 
 
 def _new_sweep(connection: Connection, shape: Shape, state: State) -> Sweep:

@@ -29,7 +29,7 @@ def read(text: bytes, tenant: str) -> Batch:
     """The batch in ``text``, if it is one that a satellite of ``tenant`` may send. Raises Rejected."""
     try:
         batch = Batch.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _wrong(f"this is no batch: {error}") from error
     require_stream(tenant, batch.shape.instance, batch.shape.table)
     _require_columns(batch)
@@ -58,8 +58,8 @@ def _require_columns(batch: Batch) -> None:
         raise _wrong("a name that no column or class can have", "shape")
     if len(shape.classes) > MOST_CLASSES or len(shape.query) + len(shape.host) > LONGEST_TEXT:
         raise _wrong("more than can be", "shape")
-    if not names.issuperset(batch.absent):
-        raise _wrong("a field that is not a column", "absent")
+    if not names.issuperset(batch.absent) or len(set(batch.absent)) != len(batch.absent):
+        raise _wrong("a field that is not a column, or one twice", "absent")
 
 
 def _require_rows(batch: Batch) -> None:

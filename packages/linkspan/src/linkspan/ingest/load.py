@@ -1,7 +1,8 @@
 """Storing batches. Knows nothing of the instance they come from.
 
 A batch is one transaction: new columns, merged rows, tombstones, what was set aside, and how far the
-stream is. Loading it again changes nothing. An older version of a row never replaces a newer one.
+stream is. Loading it again changes nothing. An older version of a row never replaces a newer one, unless
+it was looked up because the two differ: stamps move back when an instance is cloned or a record imported.
 """
 
 from __future__ import annotations
@@ -177,9 +178,10 @@ def _merge(
             ORDER BY raw.sys_updated_on DESC, {mod_count} DESC NULLS LAST) = 1""",  # noqa: S608
         [str(file)],
     )
+    fits = "true" if batch.current else _not_older(names)
     found = connection.execute(
         f"""MERGE INTO {_table(batch.shape)} AS t USING staged AS s ON t.sys_id = s.sys_id
-        WHEN MATCHED AND {_not_older(names)} THEN UPDATE SET {_assignments(batch, names)}
+        WHEN MATCHED AND {fits} THEN UPDATE SET {_assignments(batch, names)}
         WHEN NOT MATCHED THEN INSERT ({", ".join(map(quoted, names))}, _unparsed, _ingested_at)
             VALUES ({", ".join("s." + quoted(name) for name in names)}, s._unparsed, ?)""",  # noqa: S608
         [_now(), _now()],

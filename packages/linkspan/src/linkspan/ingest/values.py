@@ -122,7 +122,8 @@ class Batch:
     """Rows of one stream, and the state that holds once they are stored.
 
     A row maps field to raw text; a field that is absent in a row was hidden from the account there.
-    ``restart`` drops what is stored of another base. ``number`` is the state's, or that of the batch
+    ``restart`` drops what is stored of another base. ``current`` rows were looked up one by one: they replace
+    what is stored even where their stamp is older. ``number`` is the state's, or that of the batch
     before for rows that move nothing on.
     """
 
@@ -133,6 +134,7 @@ class Batch:
     quarantined: tuple[Quarantined, ...] = ()
     absent: tuple[str, ...] = ()
     restart: bool = False
+    current: bool = False
 
     def encode(self) -> bytes:
         """As JSON."""

@@ -141,7 +141,7 @@ class Reader:
         wanted = [*found["missing"], *found["stale"]]
         for batch in records(line, form, exclusion, state, wanted):
             self._spool.put(batch, turn, give_up=give_up)
-        gone, kept = self._gone(line, form, found["vanished"], found["stored"])
+        gone, kept = self._gone(line, form, found)
         if gone:
             self._spool.put(Batch(shape=form, state=state, deleted=gone), turn, give_up=give_up)
         hidden = max(0, counted - len(keys))
@@ -160,12 +160,14 @@ class Reader:
         if not found["gaps"]:
             self._compared[stream] = time.monotonic()
 
-    def _gone(
-        self, line: Connection, form: Shape, vanished: list[str], stored: int
-    ) -> tuple[tuple[Gone, ...], int]:
+    def _gone(self, line: Connection, form: Shape, found: dict[str, Any]) -> tuple[tuple[Gone, ...], int]:
         """Those of the vanished that were deleted, and how many are only hidden or too many to believe."""
-        if not vanished or is_too_many(len(vanished), stored):
-            return (), len(vanished)
+        vanished = found["vanished"]
+        # The hub names so many that fit into its answer, and counts them all.
+        counted = sum(gap["count"] for gap in found["gaps"] if gap["kind"] == "vanished")
+        lost = max(counted, len(vanished))
+        if not vanished or is_too_many(lost, found["stored"]):
+            return (), lost
         stands = bounded.standing(line, form.table, vanished, condition=form.query)
         at = bounded.server_time(line, form.table)
         still = stands.visible | stands.hidden
