@@ -229,21 +229,26 @@ def test_an_incident_whose_answer_was_lost_is_declared_once(sea: IncidentIoSea) 
     assert balanced(sea)["parked"] == 0
 
 
-@pytest.mark.parametrize("fatal", range(2, 40, 4))
+@pytest.mark.parametrize("fatal", range(2, 160, 13))
 def test_a_death_at_any_step_leaves_one_of_each(sea: IncidentIoSea, fatal: int) -> None:
     made = sea.standin.declare("Checkout fails")
     sea.standin.say(made, "Looking at it")
     sea.standin.follow_up(made, "Write it down")
     opened = sea.open_incident()
     sea.change(opened, work_notes="Restarted the relay")
+    sea.admin.table.create("task", {"short_description": "Add an alert", "parent": opened["sys_id"]})
     sea.boundaries.passed, sea.boundaries.fatal = 0, fatal
     sea.rest(turns=30)
+    assert sea.boundaries.fatal is None, "nobody died"
     (record,) = sea.records()
     assert sea.notes_of(record["sys_id"]) == ["Alice Aronson via incident.io: Looking at it"]
     assert len(sea.tasks(record["sys_id"])) == 1
     names = [one["name"] for one in sea.standin.incidents()]
     assert names == ["Before our time", "Checkout fails", "Mail is slow"]
     assert len(sea.standin.notes(sea.standin.incidents()[2])) == 1
+    titles = [one["title"] for one in sea.standin.world.follow_ups.values()]
+    assert titles == ["Write it down", "Add an alert"]
+    assert len(sea.tasks(opened["sys_id"])) == 1
     balanced(sea)
 
 
