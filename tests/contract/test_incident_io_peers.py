@@ -263,3 +263,9 @@ def test_a_priority_that_nobody_has_is_not_looked_for_each_time(here: Any, incid
     before = len(here.standin.faults.requests)
     refused(lambda: here.follow_ups.update(made.id, {"priority": "urgent"}, version=made.version))
     assert [path for _, path in here.standin.faults.requests[before:]] == [f"/v3/follow_ups/{made.id}"]
+
+
+def test_half_a_character_is_refused_and_not_tried_for_ever(here: Any) -> None:
+    with pytest.raises(Rejected, match="half a character"):
+        here.incidents.create({**VALUES, "name": "Mail \ud83d"}, key="k")
+    assert here.standin.incidents() == []

@@ -319,6 +319,9 @@ class Line:
         parsed: object
         try:
             parsed = self._send(send).parsed
+        except UnicodeEncodeError as error:
+            # Said before anything is sent, and no repetition would make it whole.
+            raise Rejected("a text holds half a character", fix="remove it", where=WHERE) from error
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             # The SDK reads answers without asking whether they are what it expects.
             parsed = error
