@@ -68,3 +68,18 @@ def test_any_figures_make_a_picture(values: list[tuple[float, float, float]]) ->
 )
 def test_durations_for_people(seconds: float | None, says: str) -> None:
     assert duration(seconds) == says
+
+
+def test_what_xml_cannot_hold_does_not_break_it() -> None:
+    label = "\x00a\x0bb\ufffe\ud800c"
+    tree = ElementTree.fromstring(svg(label, [Column(label=label, n=1, mean=1, median=1, p90=1)]))
+    assert "\ufffda\ufffdb\ufffd\ufffdc" in [text.text for text in tree.iter(f"{SVG}text")]
+
+
+def test_a_long_name_is_cut_at_the_axis_and_whole_where_it_is_read_out() -> None:
+    name = "Network and Infrastructure Operations EMEA"
+    tree = ElementTree.fromstring(svg("T", [Column(label=name, n=1, mean=1, median=1, p90=1)]))
+    texts = [text.text or "" for text in tree.iter(f"{SVG}text")]
+    assert any(text.startswith("Network") and len(text) <= 12 for text in texts)
+    assert name not in texts
+    assert any((title.text or "").startswith(name) for title in tree.iter(f"{SVG}title"))

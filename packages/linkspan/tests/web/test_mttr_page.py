@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from linkspan.api import Access, create_app
 from linkspan.flows.hub import Hub
 from linkspan.flows.pulse import Pulse
-from linkspan.store.warehouse import Warehouse
+from linkspan.store.warehouse import Warehouse, lease
 from linkspan.web import pages
 from linkspan.web.mttr import mttr_pages
 
@@ -100,3 +100,38 @@ def test_a_wrong_question_is_answered_with_its_fix(client: TestClient) -> None:
 def test_the_api_answers_as_the_command_does(client: TestClient) -> None:
     found = client.get("/api/metrics/mttr").json()
     assert (found["instance"], found["n"], found["mean_s"], found["median_s"]) == ("prod", 3, 5400.0, 3600.0)
+
+
+@pytest.mark.usefixtures("ingested")
+def test_of_many_groups_the_largest_are_drawn_and_that_is_said(client: TestClient, hub: Hub) -> None:
+    with Warehouse(hub.home).use("test") as connection:
+        connection.execute(
+            """INSERT INTO prod.incident SELECT '6', '1', TIMESTAMP '2026-01-05 09:00:00',
+            TIMESTAMP '2026-01-05 10:00:00', 'z' || n, NULL FROM range(3000) AS r(n)"""
+        )
+    shown = client.get("/mttr", params={"by": "category", "period": ""})
+    assert shown.status_code == 200
+    assert "the 60 largest of 3002" in shown.text
+    assert "network: n 2," in shown.text  # the largest of all
+    table = client.get("/mttr.csv", params={"by": "category", "period": ""}).text
+    assert table.count("\n") == 3003
+
+
+@pytest.mark.usefixtures("ingested")
+def test_who_is_not_closed_yet_does_not_break_the_page(client: TestClient, hub: Hub) -> None:
+    with Warehouse(hub.home).use("test") as connection:
+        connection.execute("ALTER TABLE prod.incident ADD COLUMN closed_at TIMESTAMP")
+    page = client.get("/mttr", params={"cohort": "closed_at"})
+    assert page.status_code == 200
+    assert "3 other period" in page.text
+
+
+@pytest.mark.usefixtures("ingested")
+def test_a_busy_warehouse_is_said_and_does_not_hold_the_page_for_long(
+    client: TestClient, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("linkspan.flows.metrics.WAIT_SECONDS", 0.05)
+    with lease(hub.home / "warehouse.lock", "a load", wait=1):
+        page = client.get("/mttr")
+        assert (page.status_code, client.get("/mttr.svg").status_code) == (200, 503)
+    assert "(a load, since" in page.text

@@ -8,9 +8,10 @@ for what is text, so that the same picture reads on light and on dark.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
+from xml.sax import saxutils
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 UNITS = (("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", 1.0))
@@ -20,6 +21,9 @@ HEIGHT = 320
 LEAST_WIDTH = 560
 COLUMN = 64
 LABELS = 24  # more labels than that would run into each other
+LETTERS = 12  # of a label at the axis
+# What an XML document cannot hold, not even escaped (W3C: XML 1.0, Char).
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,15 @@ def svg(title: str, columns: Sequence[Column]) -> str:
             f'<text x="{width / 2}" y="{HEIGHT / 2}" text-anchor="middle">Nothing to show yet</text>'
         )
     return "\n".join([*parts, "</svg>"])
+
+
+def escape(text: str) -> str:
+    """Text of a document, with a mark for each character that no document can hold."""
+    return saxutils.escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= LETTERS else f"{label[: LETTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def duration(seconds: float | None) -> str:
@@ -91,7 +104,7 @@ def _plot(columns: Sequence[Column], shown: Sequence[Column], width: int) -> lis
         parts.append(_column(one, middle, min(space * 0.56, 40), y, floor))
         if place % every == 0:
             parts.append(
-                f'<text x="{middle}" y="{floor + 18}" text-anchor="middle">{escape(one.label)}</text>'
+                f'<text x="{middle}" y="{floor + 18}" text-anchor="middle">{escape(_short(one.label))}</text>'
                 f'<text x="{middle}" y="{floor + 34}" text-anchor="middle" font-size="11" '
                 f'fill-opacity="0.6">n = {one.n:,}</text>'
             )

@@ -87,13 +87,19 @@ def mttr_pages(app: FastAPI, hub: Hub, pulse: Pulse) -> None:  # noqa: ARG001 - 
 
 
 def chart_of(instance: str, answer: Answer) -> str:
-    """The rows of an answer as SVG; the whole where no rows were asked for."""
+    """The rows of an answer as SVG, the whole where no rows were asked for; of too many it says which."""
+    rows = _rows(answer)
+    drawn, which = rows, ""
+    if len(rows) > MOST_COLUMNS:
+        by_size = bool(answer.question.by) and not answer.question.period
+        drawn = _largest(rows) if by_size else rows[-MOST_COLUMNS:]
+        which = f" (the {MOST_COLUMNS} {'largest' if by_size else 'last'} of {len(rows)})"
     columns = [
         Column(label=label_of(row), n=f.n, mean=f.mean_s, median=f.median_s, p90=f.p90_s)
-        for row in _rows(answer)[-MOST_COLUMNS:]
+        for row in drawn
         for f in [row.figures]
     ]
-    return svg(f"Time to restore on {instance}: {answer.definition.says}", columns)
+    return svg(f"Time to restore on {instance}: {answer.definition.says}{which}", columns)
 
 
 def table_of(answer: Answer) -> str:
@@ -108,6 +114,12 @@ def table_of(answer: Answer) -> str:
 
 def _rows(answer: Answer) -> list[Row]:
     return list(answer.rows) or [Row(group="all", period="", figures=answer.whole)]
+
+
+def _largest(rows: list[Row]) -> list[Row]:
+    """The groups with the most incidents, in the order that they had."""
+    places = sorted(range(len(rows)), key=lambda place: -rows[place].figures.n)[:MOST_COLUMNS]
+    return [rows[place] for place in sorted(places)]
 
 
 def label_of(row: Row) -> str:
