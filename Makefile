@@ -32,7 +32,8 @@ test: $(STAMP)
 	$(RUN)pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 slow: $(STAMP)
-	$(RUN)pytest -m slow $(ARGS)
+	$(RUN)pytest -m "slow and alone" $(ARGS)
+	$(RUN)pytest -m "slow and not alone" -n 2 --dist loadfile $(ARGS)
 
 check: lint types contracts docs
 

@@ -14,6 +14,7 @@ import random
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -22,6 +23,13 @@ from pathlib import Path
 
 import pytest
 
+# linkspan as a program that hears Ctrl-C: what a shell starts in its background is deaf to it.
+LINKSPAN = [
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from linkspan.cli import main; main()",
+]
 NAMES = ("browser", "postgres", "clients")
 CLIENTS = ("pysnc",)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,8 +105,13 @@ def missing_lines(promised: list[str], output: str) -> list[str]:
     return []
 
 
+def page_of_a_ring(page: Path) -> Any:
+    """The tutorial is typed each time, the how-tos in the slow ring."""
+    return pytest.param(page, marks=[pytest.mark.slow] if page.parent.name == "howto" else [])
+
+
 @pytest.mark.skipif(not all(map(shutil.which, ("bash", "curl"))), reason="the pages use bash and curl")
-@pytest.mark.parametrize("page", [page for page in pages() if is_run(page)], ids=name)
+@pytest.mark.parametrize("page", [page_of_a_ring(page) for page in pages() if is_run(page)], ids=name)
 def test_what_a_page_says_to_type_works(page: Path, tmp_path: Path) -> None:
     text, promised = script(with_free_ports(page.read_text()))
     folder = tmp_path / "folder"

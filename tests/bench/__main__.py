@@ -15,7 +15,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"any of {', '.join(BENCHMARKS)}; by default all")
     parser.add_argument("--events", type=int, default=400, help="edits on each side of the sync")
-    parser.add_argument("--rows", type=int, default=10_000, help="rows of the page, and of a batch of the ingestion")
+    parser.add_argument(
+        "--rows", type=int, default=10_000, help="rows of the page, and of a batch of the ingestion"
+    )
     parser.add_argument("--json", action="store_true")
     wishes = parser.parse_args()
     unknown = set(wishes.names) - set(BENCHMARKS)

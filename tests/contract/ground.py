@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +26,7 @@ from linkspan.flows.satellites import open_satellites
 from linkspan.flows.wiring import Wiring
 from linkspan.satellite.run import Satellite
 from linkspan.store.warehouse import Warehouse
+from tests import needs
 from tests.contract.intake import account, there
 
 PASSWORD = "Reader-password-4711"
@@ -172,7 +172,7 @@ class Site:
 
     def process(self, *arguments: str, home: Path | None = None) -> subprocess.Popen[str]:
         """``linkspan satellite run`` as its own process."""
-        line = [sys.executable, "-c", "from linkspan.cli import main; main()", "satellite", "run"]
+        line = [*needs.LINKSPAN, "satellite", "run"]
         return subprocess.Popen(
             [*line, "--file", str(self.file), "--home", str(home or self.home), *arguments],
             stdout=subprocess.PIPE,

@@ -305,6 +305,7 @@ def test_a_note_a_day(desk: Desk, tmp_path: Path) -> None:
     assert sorted(notes()) == ["Bandit finds it still: seen 3 times by now."] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("do", ["drop_before", "drop_after_commit", "truncate"])
 def test_a_lost_answer_makes_no_second_incident(desk: Desk, tmp_path: Path, do: str) -> None:
     lost = {"match": {"method": "POST", "path": "/api/now/table/incident*"}, "do": do, "times": 1}

@@ -211,6 +211,7 @@ def test_a_refusal_on_the_way_does_not_move_the_cursor(
     assert reader.live() == there(wavetank)
 
 
+@pytest.mark.slow
 def test_deletions_are_found_with_and_without_the_audit_and_lifted_again(
     tmp_path: Path, wavetank: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,6 +266,7 @@ def test_the_audit_names_the_class_and_the_base_is_ingested(
     assert {row["sys_class_name"] for row in reader.stored("task")} >= {"incident"}
 
 
+@pytest.mark.slow
 def test_lost_rights_are_not_taken_for_deletions(reader: Reader, wavetank: Any) -> None:
     plant(wavetank, "incident", spread(60, category="secret"))
     reader.stream()
@@ -279,6 +281,7 @@ def test_lost_rights_are_not_taken_for_deletions(reader: Reader, wavetank: Any) 
     assert reader.live() == there(wavetank, "incident", "category!=secret")
 
 
+@pytest.mark.slow
 def test_a_few_rows_that_are_hidden_now_are_not_taken_for_deletions_either(
     reader: Reader, wavetank: Any
 ) -> None:
@@ -299,6 +302,7 @@ def test_a_few_rows_that_are_hidden_now_are_not_taken_for_deletions_either(
     assert reader.ingest("--accept-vanished")["exit"] == 0
 
 
+@pytest.mark.slow
 def test_a_new_column_is_taken_up_and_a_type_that_does_not_hold_keeps_the_text(
     reader: Reader, wavetank: Any
 ) -> None:
@@ -441,6 +445,7 @@ def test_what_is_documented_is_what_is_printed(reader: Reader, wavetank: Any, tm
     assert unlike(shape["ingest export"], exported["result"]) == []
 
 
+@pytest.mark.slow
 def test_streams_of_several_instances_are_told_apart(
     tmp_path: Path, wavetank_fleet: Mapping[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -475,6 +480,7 @@ def test_many_rows_of_one_second(reader: Reader, wavetank: Any) -> None:
     assert len(reader.stored(where=f"sys_updated_on = '{T0}'", columns="sys_id")) == 12_500
 
 
+@pytest.mark.slow
 def test_a_record_that_cannot_be_returned_is_set_aside_until_it_can(reader: Reader, wavetank: Any) -> None:
     made = plant(wavetank, "incident", spread(40))
     poison = made[20]["sys_id"]
@@ -500,6 +506,7 @@ def test_a_record_that_cannot_be_returned_is_set_aside_until_it_can(reader: Read
     assert reader.command("ingest", "status")["result"]["streams"]["incident"]["quarantined"] == []
 
 
+@pytest.mark.slow
 def test_a_large_table_is_compared_when_its_count_does_not_fit(
     reader: Reader, wavetank: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -272,8 +272,14 @@ def test_a_profile_that_came_with_the_application_is_taken_as_it_is(house):
         def announce(instance, change):
             if change.kind == "oauth_profile":
                 (application,) = rows(only(house), "oauth_entity", "name=linkspan.responder")
-                row = {"oauth_entity": application["sys_id"], "grant_type": "client_credentials", "default": "false"}
-                made_along.append(only(house).control("records/oauth_entity_profile", {"name": "theirs", **row}))
+                row = {
+                    "oauth_entity": application["sys_id"],
+                    "grant_type": "client_credentials",
+                    "default": "false",
+                }
+                made_along.append(
+                    only(house).control("records/oauth_entity_profile", {"name": "theirs", **row})
+                )
 
         result = apply_all(wiring, plan, announce=announce)
     assert made_along

@@ -172,6 +172,7 @@ def test_a_new_key_that_cannot_do_the_work_does_not_take_over(house, tank):
     assert rotate(house, tank)[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("do", ["drop_before", "drop_after_commit"])
 def test_it_goes_on_after_any_lost_answer(house, tank, do):
     """Every write of a rotation is lost once: the second key, the sample, the end of the old key."""

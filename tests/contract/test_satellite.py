@@ -155,6 +155,7 @@ def test_a_record_behind_the_cursor_is_found_by_its_key(site: Site, hub: Hub, wa
     assert [one["short_description"] for one in hub.rows(where="sys_updated_on < '2002-01-01'")] == ["late"]
 
 
+@pytest.mark.slow
 def test_the_hub_is_away_and_comes_back(site: Site, hub: Hub, wavetank: Any) -> None:
     """Collection goes on into the spool, and leaves it in order."""
     only_incidents(site)
@@ -230,6 +231,7 @@ def test_a_batch_that_the_hub_never_takes_is_kept_and_told(site: Site, hub: Hub,
     assert len(batches(site.home)) == 1
 
 
+@pytest.mark.slow
 def test_one_instance_that_is_away_does_not_keep_the_other(site: Site, hub: Hub, wavetank: Any) -> None:
     only_incidents(site)
     plant(wavetank, "incident", incidents(20))
@@ -342,6 +344,7 @@ def test_a_field_that_is_absent_many_times_is_refused(hub: Hub) -> None:
     assert (refused.status_code, refused.json()["problems"][0]["code"]) == (422, "invalid")
 
 
+@pytest.mark.slow
 def test_a_missing_batch_is_noticed_and_the_stream_read_again(site: Site, hub: Hub, wavetank: Any) -> None:
     """The hub's warehouse was put back to an older state: what is stored is the truth."""
     only_incidents(site)
@@ -372,6 +375,7 @@ def test_a_satellite_that_lost_its_disk_goes_on_from_what_is_stored(
     assert sum(len(one.rows) for one in sent_to(hub)) < 50
 
 
+@pytest.mark.slow
 def test_keys_are_exchanged_without_a_pause(
     site: Site, hub: Hub, monkeypatch: pytest.MonkeyPatch, wavetank: Any
 ) -> None:
@@ -398,6 +402,7 @@ def test_keys_are_exchanged_without_a_pause(
     assert httpx2.post(f"{hub.url}/satellites/nobody/heartbeat", content=b"{}").status_code == 401
 
 
+@pytest.mark.slow
 def test_the_second_of_two_satellites_stands_by(site: Site, hub: Hub, wavetank: Any) -> None:
     only_incidents(site)
     plant(wavetank, "incident", incidents(5))
@@ -421,6 +426,7 @@ def test_the_second_of_two_satellites_stands_by(site: Site, hub: Hub, wavetank: 
         assert first._spool.state(("acme-4711", "incident")).number > 0
 
 
+@pytest.mark.slow
 def test_what_was_read_before_another_took_over_is_discarded(site: Site, hub: Hub, wavetank: Any) -> None:
     only_incidents(site)
     plant(wavetank, "incident", incidents(5))
@@ -439,6 +445,7 @@ def test_what_was_read_before_another_took_over_is_discarded(site: Site, hub: Hu
     assert site.equal("incident")
 
 
+@pytest.mark.slow
 def test_a_batch_that_was_damaged_on_the_disk_is_read_again(site: Site, hub: Hub, wavetank: Any) -> None:
     only_incidents(site)
     plant(wavetank, "incident", incidents(5))
@@ -455,6 +462,7 @@ def test_a_batch_that_was_damaged_on_the_disk_is_read_again(site: Site, hub: Hub
     assert b"n9" not in b"".join(body for body in hub.wire.bodies if b'"category":"b"' in body)
 
 
+@pytest.mark.slow
 def test_the_authority_of_the_company_signed_the_instances_certificate(
     site: Site, hub: Hub, wavetank: Any
 ) -> None:
@@ -478,6 +486,7 @@ def test_lost_rights_are_not_taken_for_deletions(site: Site, hub: Hub, wavetank:
     assert hub.rows(where="_deleted_at IS NOT NULL") == []
 
 
+@pytest.mark.slow
 def test_lost_rights_show_although_the_hub_names_only_a_part(
     site: Site, hub: Hub, wavetank: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -493,6 +502,7 @@ def test_lost_rights_show_although_the_hub_names_only_a_part(
     assert hub.rows(where="_deleted_at IS NOT NULL") == []
 
 
+@pytest.mark.slow
 def test_a_few_hidden_records_are_not_taken_for_deletions(site: Site, hub: Hub, wavetank: Any) -> None:
     only_incidents(site)
     plant(wavetank, "incident", [*incidents(60), *incidents(2, category="secret")])
@@ -504,6 +514,7 @@ def test_a_few_hidden_records_are_not_taken_for_deletions(site: Site, hub: Hub, 
     assert hub.rows(where="_deleted_at IS NOT NULL") == []
 
 
+@pytest.mark.slow
 def test_an_excluded_text_is_nowhere(site: Site, hub: Hub, wavetank: Any) -> None:
     """In no request, no file on either side, nothing sent and nothing printed."""
     planted = {name: f"{CANARY} {name}" for name in ("description", "close_notes")}
@@ -531,6 +542,7 @@ def test_an_excluded_text_is_nowhere(site: Site, hub: Hub, wavetank: Any) -> Non
     assert "description" not in row
 
 
+@pytest.mark.slow
 def test_a_satellite_listens_nowhere_and_ends_when_it_is_told(site: Site, hub: Hub, wavetank: Any) -> None:
     plant(wavetank, "incident", incidents(5))
     process = site.process()
@@ -553,6 +565,7 @@ def test_a_satellite_listens_nowhere_and_ends_when_it_is_told(site: Site, hub: H
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.slow
 def test_a_satellite_that_is_stopped_by_a_person_can_be_resumed(site: Site) -> None:
     process = site.process()
     assert process.stdout is not None
@@ -561,6 +574,7 @@ def test_a_satellite_that_is_stopped_by_a_person_can_be_resumed(site: Site) -> N
     assert process.wait(12) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [1, 2, 4])
 def test_a_kill_in_the_middle_ends_in_equality(site: Site, hub: Hub, wavetank: Any, moment: int) -> None:
     """kill -9 at the nth batch that reaches the hub, before the satellite hears that it did."""
@@ -618,6 +632,7 @@ def test_the_hub_tells_of_its_satellites(
     assert run(["metrics", "mttr", "--config", str(hub.config), "--instance", "acme-4711", "--json"]) == 0
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_added_goes_on_from_what_is_stored(site: Site, hub: Hub, wavetank: Any) -> None:
     """It was read before, and left out for a while."""
     plant(wavetank, "incident", incidents(5))
@@ -644,6 +659,7 @@ def test_a_busy_warehouse_asks_for_patience(hub: Hub) -> None:
     assert send(hub, batch(), Linkspan_Era=era).status_code == 202
 
 
+@pytest.mark.slow
 def test_the_way_to_the_hub_leads_through_the_proxy(site: Site, hub: Hub, wavetank: Any) -> None:
     plant(wavetank, "incident", incidents(5))
     with Proxy() as proxy:

@@ -58,6 +58,7 @@ def check(summary: dict, events: int) -> None:
         assert all(check["ok"] for check in guides["checks"][name])
 
 
+@pytest.mark.slow
 def test_the_whole_story_with_an_invented_log():
     check(tell("--events", "200"), 200)
 
@@ -67,12 +68,14 @@ def needs_log() -> None:
         pytest.skip(f"the real event log is not at {REPLAY}")
 
 
+@pytest.mark.slow
 def test_the_whole_story_with_the_real_log():
     needs_log()
     check(tell("--events", "200", "--replay", str(REPLAY)), 200)
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("real", [False, True], ids=["invented", "real"])
 def test_two_thousand_events_in_two_minutes(real):
     if real:

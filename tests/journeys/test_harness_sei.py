@@ -163,6 +163,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_guide_from_the_first_step_to_the_chart(
     company: Company,
@@ -485,6 +486,7 @@ def test_the_demo_incidents_of_a_developer_instance(reader: House, wavetank: Wav
     assert found["left_out"]["not_restored"] == 40
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="the log of a real instance is not at hand")
 def test_the_incidents_of_a_real_log(reader: House, wavetank: Wavetank) -> None:
     """The last word of each incident, through the instance and into the warehouse."""

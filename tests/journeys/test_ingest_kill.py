@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests import needs
 from tests.contract.accounts import KEY, rows
 from tests.contract.intake import Reader, plant, there
-
-LINKSPAN = [sys.executable, "-c", "from linkspan.cli import main; main()"]
 
 
 @pytest.fixture
@@ -52,7 +50,7 @@ def fill(instance: Any, count: int) -> None:
 @contextmanager
 def running(reader: Reader, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """The real command, in a process of its own, ended when the context ends."""
-    line = [*LINKSPAN, "ingest", "run", "--config", str(reader.config), *arguments]
+    line = [*needs.LINKSPAN, "ingest", "run", "--config", str(reader.config), *arguments]
     with subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process

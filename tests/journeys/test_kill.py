@@ -14,6 +14,7 @@ EVENTS = 300
 KILLS = 5
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_hub_killed_again_and_again_ends_in_step(tmp_path):
     chance = random.Random()
