@@ -108,4 +108,7 @@ def test_without_a_name_we_are_shown_by_the_user_name() -> None:
 
 def test_text_stays_text() -> None:
     """The journal shows what stands between its own tags as HTML."""
-    assert plain("see [code]<img src=x onerror=alert(1)>[/CODE]") == "see [ code]<img src=x onerror=alert(1)>[/ code]"
+    assert (
+        plain("see [code]<img src=x onerror=alert(1)>[/CODE]")
+        == "see [ code]<img src=x onerror=alert(1)>[/ code]"
+    )

@@ -54,7 +54,7 @@ sync:
 #     budget_per_hour: 50                     # incidents an hour; the rest waits
 #     secrets: ["env:CODE_KEY"]               # of POST /findings/code; none: files only
 
-# scan: {account: scanner}                    # who looks when the fleet is scanned; suites: [accounts] for some only
+# scan: {account: scanner}                    # who looks when the fleet is scanned; suites: [accounts]
 
 # ingest:                                     # tables into the warehouse
 #   dev:
