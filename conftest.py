@@ -4,6 +4,7 @@
 - ``browser``, ``postgres`` and ``clients`` mark what needs something a machine may lack. Such a test is
   skipped with the reason where the thing is absent, unless REQUIRE (a comma list) names it: then the
   skip is a failure.
+- A property is judged by its examples and not by the clock.
 """
 
 from __future__ import annotations
@@ -12,8 +13,13 @@ import os
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import needs
+
+# How fast a busy machine makes up its inputs and runs them says nothing about the code.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 pytest_plugins = ["pytester"]
 SCRUBBED = ("LINKSPAN_", "WAVETANK_")
