@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, se
 from linkspan.core import clock
 from linkspan.core.errors import NotFound, Rejected, Stale
 from linkspan.desk.follow_ups import PERSON, FollowUps
+from linkspan.desk.replies import already_done, checked_key, key_reused, remember
 from linkspan.desk.values import (
     DEFAULTS,
     FIELDS,
@@ -34,10 +35,11 @@ from linkspan.desk.values import (
     number_text,
 )
 from linkspan.store import Database
-from linkspan.store.tables import desk_event, desk_incident, desk_reply, desk_update
+from linkspan.store.tables import desk_event, desk_incident, desk_update
 
 Order = Literal["number", "changed"]
 SYNC = "sync"
+OTHER = "another incident"
 
 # Built once: building a statement costs more than running it.
 _BY_ID = select(desk_incident).where(desk_incident.c.id == bindparam("wanted"))
@@ -68,7 +70,6 @@ _EVENTS = (
     .order_by(desk_event.c.seq)
     .limit(bindparam("most"))
 )
-_DONE = select(desk_reply.c.incident_id).where(desk_reply.c.key == bindparam("wanted"))
 
 _log = logging.getLogger("linkspan.desk")
 
@@ -102,7 +103,7 @@ class Desk:
         by_person = origin == PERSON
         fields = {**DEFAULTS, **values}
         fields = checked_fields(fields, by_person=by_person)
-        key = _checked_key(key, by_person)
+        key = checked_key(key, by_person=by_person)
         with self._database.begin() as transaction:
             if key and (known := _incident_by_key(transaction, key)):
                 return known
@@ -123,10 +124,10 @@ class Desk:
         """The incident with ``changes``. Values that are already so make no version and no event."""
         by_person = origin == PERSON
         fields = checked_fields(changes, by_person=by_person)
-        key = _checked_key(key, by_person)
+        key = checked_key(key, by_person=by_person)
         with self._database.begin() as transaction:
             before = _locked_incident(transaction, incident)
-            if key and _already_done(transaction, key, incident):
+            if key and already_done(transaction, key, incident, otherwise=OTHER):
                 return before
             _refuse_stale(before, version)
             fields = {name: value for name, value in fields.items() if before.values[name] != value}
@@ -135,7 +136,7 @@ class Desk:
             if not fields:
                 return before
             after = _write_incident(transaction, before, fields)
-            _remember(transaction, key, incident)
+            remember(transaction, key, incident)
             event = _append_event(transaction, after, origin)
         self._tell(event)
         return after
@@ -160,7 +161,7 @@ class Desk:
         if not text.strip():
             raise invalid("An update needs text.", "Say what has changed.")
         author = checked_text("author", author, limits["author"])
-        key = _checked_key(key, by_person)
+        key = checked_key(key, by_person=by_person)
         with self._database.begin() as transaction:
             before = _locked_incident(transaction, incident)
             if key and (known := _update_by_key(transaction, key, incident)):
@@ -373,20 +374,8 @@ def _update_by_key(transaction: Connection, key: str, incident: str) -> Update |
     if row is None:
         return None
     if row.incident_id != incident:
-        raise _key_reused()
+        raise key_reused(OTHER)
     return _update(row)
-
-
-def _already_done(transaction: Connection, key: str, incident: str) -> bool:
-    owner = transaction.execute(_DONE, {"wanted": key}).scalar()
-    if owner is not None and owner != incident:
-        raise _key_reused()
-    return owner is not None
-
-
-def _remember(transaction: Connection, key: str, incident: str) -> None:
-    if key:
-        transaction.execute(insert(desk_reply).values(key=key, incident_id=incident, at=clock.now()))
 
 
 def _count(transaction: Connection, query: Select[tuple[object, ...]]) -> int:
@@ -434,10 +423,6 @@ def _event(row: Row[tuple[object, ...]]) -> Event:
 # --- refusals
 
 
-def _checked_key(key: str, by_person: bool) -> str:
-    return checked_text("key", key, (PERSON_LIMITS if by_person else PEER_LIMITS)["key"])
-
-
 def _refuse_stale(incident: Incident, version: int | None) -> None:
     if version is not None and incident.version != version:
         raise _stale(incident)
@@ -457,13 +442,4 @@ def _final(incident: Incident) -> Rejected:
         fix="Declare a new incident and mention this one.",
         where=f"desk incident {incident.id}",
         code="final_status",
-    )
-
-
-def _key_reused() -> Rejected:
-    return Rejected(
-        "This key was already used for another incident.",
-        fix="Give every write a key of its own.",
-        where="desk",
-        code="key_reused",
     )

@@ -11,20 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from linkspan.core import clock
-from linkspan.core.errors import NotFound, Rejected, Stale
+from linkspan.core.errors import NotFound, Stale
+from linkspan.desk.replies import already_done, checked_key, remember
 from linkspan.desk.values import (
     FOLLOW_UP_DEFAULTS,
-    PEER_LIMITS,
-    PERSON_LIMITS,
     Event,
     FollowUp,
     checked_follow_up,
-    checked_text,
     follow_up_number_in,
     follow_up_number_text,
 )
 from linkspan.store import Database
-from linkspan.store.tables import desk_follow_up, desk_follow_up_event, desk_incident, desk_reply
+from linkspan.store.tables import desk_follow_up, desk_follow_up_event, desk_incident
 
 PERSON = "person"
 
@@ -47,7 +45,7 @@ class FollowUps:
         """A new follow-up of an incident (by id); fields left out take their defaults."""
         by_person = origin == PERSON
         fields = checked_follow_up({**FOLLOW_UP_DEFAULTS, **values}, by_person=by_person)
-        key = _checked_key(key, by_person=by_person)
+        key = checked_key(key, by_person=by_person)
         with self._database.begin() as transaction:
             if key and (known := _by_key(transaction, key)):
                 return known
@@ -68,10 +66,10 @@ class FollowUps:
         """The follow-up (by id) with ``changes``. What is already so makes no version and no event."""
         by_person = origin == PERSON
         fields = checked_follow_up(changes, by_person=by_person)
-        key = _checked_key(key, by_person=by_person)
+        key = checked_key(key, by_person=by_person)
         with self._database.begin() as transaction:
             before = _locked(transaction, follow_up)
-            if key and _already_done(transaction, key, follow_up):
+            if key and already_done(transaction, key, follow_up, otherwise="something else"):
                 return before
             if version is not None and before.version != version:
                 raise _stale(before)
@@ -79,9 +77,7 @@ class FollowUps:
             if not fields:
                 return before
             after = _write(transaction, before, fields)
-            if key:
-                done = {"key": key, "incident_id": follow_up, "at": clock.now()}
-                transaction.execute(insert(desk_reply).values(done))
+            remember(transaction, key, follow_up)
             event = _append_event(transaction, after, origin)
         self._tell(event)
         return after
@@ -184,22 +180,6 @@ def _locked(transaction: Connection, follow_up: str) -> FollowUp:
 def _by_key(transaction: Connection, key: str) -> FollowUp | None:
     row = transaction.execute(select(desk_follow_up).where(desk_follow_up.c.key == key)).first()
     return _follow_up(row) if row else None
-
-
-def _already_done(transaction: Connection, key: str, follow_up: str) -> bool:
-    owner = transaction.execute(select(desk_reply.c.incident_id).where(desk_reply.c.key == key)).scalar()
-    if owner is not None and owner != follow_up:
-        raise Rejected(
-            "This key was already used for something else.",
-            fix="Give every write a key of its own.",
-            where="desk",
-            code="key_reused",
-        )
-    return owner is not None
-
-
-def _checked_key(key: str, *, by_person: bool) -> str:
-    return checked_text("key", key, (PERSON_LIMITS if by_person else PEER_LIMITS)["key"])
 
 
 def _stale(follow_up: FollowUp) -> Stale:
