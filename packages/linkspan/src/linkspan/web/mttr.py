@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, FastAPI, Query
+from fastapi import APIRouter, Depends, FastAPI, Query
 from pydantic import BeforeValidator
 from starlette.responses import HTMLResponse, Response
 
@@ -33,6 +33,20 @@ Text = Annotated[str, Query(max_length=80)]
 Day = Annotated[date | None, BeforeValidator(lambda text: text or None), Query()]
 
 
+def _question(
+    definition: Text = "resolve",
+    by: Text = "",
+    period: Text = "month",
+    cohort: Text = "",
+    since: Day = None,
+    until: Day = None,
+) -> Question:
+    return Question(definition=definition, by=by, period=period, cohort=cohort, since=since, until=until)
+
+
+Asked = Annotated[Question, Depends(_question)]
+
+
 def mttr_pages(app: FastAPI, hub: Hub, pulse: Pulse) -> None:  # noqa: ARG001 - it changes with an ingest only
     """Hang the page and its two files into the hub's application."""
     rendering = Rendering(TEMPLATES)
@@ -40,47 +54,18 @@ def mttr_pages(app: FastAPI, hub: Hub, pulse: Pulse) -> None:  # noqa: ARG001 - 
     router = APIRouter(include_in_schema=False)
 
     @router.get("/mttr")
-    def page(
-        instance: Text = "",
-        definition: Text = "resolve",
-        by: Text = "",
-        period: Text = "month",
-        cohort: Text = "",
-        since: Day = None,
-        until: Day = None,
-    ) -> HTMLResponse:
-        question = _question(definition, by, period, cohort, since, until)
+    def page(question: Asked, instance: Text = "") -> HTMLResponse:
         shown = _shown(hub, instance, question)
         return HTMLResponse(rendering.page("mttr.html", **shown))
 
     @router.get("/mttr.svg")
-    def picture(
-        instance: Text = "",
-        definition: Text = "resolve",
-        by: Text = "",
-        period: Text = "month",
-        cohort: Text = "",
-        since: Day = None,
-        until: Day = None,
-    ) -> Response:
-        name, answer = mttr_of(
-            hub.home, _question(definition, by, period, cohort, since, until), instance=instance
-        )
+    def picture(question: Asked, instance: Text = "") -> Response:
+        name, answer = mttr_of(hub.home, question, instance=instance)
         return _file(chart_of(name, answer), "image/svg+xml", "svg")
 
     @router.get("/mttr.csv")
-    def figures(
-        instance: Text = "",
-        definition: Text = "resolve",
-        by: Text = "",
-        period: Text = "month",
-        cohort: Text = "",
-        since: Day = None,
-        until: Day = None,
-    ) -> Response:
-        _, answer = mttr_of(
-            hub.home, _question(definition, by, period, cohort, since, until), instance=instance
-        )
+    def figures(question: Asked, instance: Text = "") -> Response:
+        _, answer = mttr_of(hub.home, question, instance=instance)
         return _file(table_of(answer), "text/csv; charset=utf-8", "csv")
 
     app.include_router(router)
@@ -125,12 +110,6 @@ def _largest(rows: list[Row]) -> list[Row]:
 def label_of(row: Row) -> str:
     """What a row is about, in a word or two."""
     return " ".join(filter(None, (row.group, row.period))) or "(none)"
-
-
-def _question(
-    definition: str, by: str, period: str, cohort: str, since: date | None, until: date | None
-) -> Question:
-    return Question(definition=definition, by=by, period=period, cohort=cohort, since=since, until=until)
 
 
 def _shown(hub: Hub, instance: str, question: Question) -> dict[str, Any]:
