@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from importlib.resources import files
 
 from wavetank.behaviour.rules import BUILT_IN
 from wavetank.database.dictionary import Dictionary
@@ -12,7 +11,7 @@ from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Database
 from wavetank.packs.base import people
 from wavetank.packs.base.people import role_id, user_id
-from wavetank.packs.base.tables import definitions
+from wavetank.packs.base.tables import definitions, lines
 from wavetank.security import plugins, policies
 from wavetank.security.passwords import hash_password
 from wavetank.security.policies import TABLE_API
@@ -174,11 +173,6 @@ def write(database: Database, table: str, rows: Iterable[dict[str, str]]) -> Non
         database.insert(table, {**_STAMPS, **defaults, **named, **row}, system=False)
 
 
-def _lines(pack: str, name: str) -> list[str]:
-    text = (files(pack) / name).read_text(encoding="utf-8")
-    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-
-
 def _named(table: str, names: Iterable[str]) -> Rows:
     for name in names:
         yield {"sys_id": sys_id_for(table, name), "name": name}
@@ -195,8 +189,8 @@ def _glide_objects() -> Rows:
 
 
 def choices(pack: str) -> Rows:
-    """The rows of a pack's choices.txt; `pack` is its Python package."""
-    for line in _lines(pack, "choices.txt"):
+    """The rows of a pack's choices; `pack` is its Python package."""
+    for line in lines(pack, "choices"):
         head, listed = re.split(r": ", line, maxsplit=1)
         where, _, dependent = head.partition(" < ")
         table, _, element = where.partition(".")
@@ -474,10 +468,10 @@ def _access_policies() -> Rows:
 
 
 def write_access(database: Database, pack: str) -> None:
-    """The access controls of a pack's access.txt; a field that is not listed follows `*.*`."""
+    """The access controls of a pack's access texts; a field that is not listed follows `*.*`."""
     rules: list[dict[str, str]] = []
     roles: list[dict[str, str]] = []
-    for line in _lines(pack, "access.txt"):
+    for line in lines(pack, "access"):
         head, _, condition = line.partition(" if ")
         name, operations, *listed = head.split()
         for letter in operations:
@@ -493,7 +487,7 @@ def _rule(
 ) -> tuple[dict[str, str], list[dict[str, str]]]:
     table = name.partition(".")[0]
     if table != "*" and dictionary.table(table) is None:
-        raise ValueError(f"access.txt names {name}, which is no table")
+        raise ValueError(f"an access text names {name}, which is no table")
     sys_id = sys_id_for("sys_security_acl", name, operation, *listed, *filter(None, [condition]))
     attribute = AUTHENTICATED if listed == ["*"] else ""
     rule = {

@@ -1,4 +1,15 @@
-"""Reads a pack's tables.txt: the declarations of its tables."""
+"""Reads what a pack declares in text: its tables, one block each.
+
+    name < super : Label [audited] [closed]
+      element   type[:length][=default]   Label   [flags]
+
+Columns are separated by two or more spaces. ">table" is a reference; "+system" adds the fields that every
+table has. Flags: choice, display, mandatory, unique, readonly, key=column (what a reference to the table
+holds instead of a sys_id).
+
+Sources of the base pack's declarations: ServiceNow docs "Important task table fields", "Task table", table
+schemas that ServiceNow publishes with its SDK, and recorded records.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +25,23 @@ _TYPE = re.compile(r"(?P<type>\w*)(?:>(?P<reference>\w+))?(?::(?P<length>\d+))?(
 _LENGTHS = {"reference": 32, "boolean": 40, "GUID": 32}
 
 
-def definitions(pack: str) -> list[Definition]:
-    """Every table of a pack's tables.txt, with sys_ids. Raises ValueError for a line it cannot read.
+def lines(pack: str, kind: str) -> list[str]:
+    """The lines of a pack's `<kind>.txt`, or of every text in its folder `<kind>`; comments left out.
 
-    `pack` is the pack's Python package.
+    `pack` is the pack's Python package, `kind` tables, choices or access.
     """
-    text = (files(pack) / "tables.txt").read_text(encoding="utf-8")
+    folder = files(pack) / kind
+    texts = sorted(folder.iterdir(), key=lambda each: each.name) if folder.is_dir() else []
+    single = files(pack) / f"{kind}.txt"
+    found = [text.read_text(encoding="utf-8") for text in (single, *texts) if text.is_file()]
+    everything = [line for text in found for line in text.splitlines()]
+    return [line for line in everything if line.strip() and not line.startswith("#")]
+
+
+def definitions(pack: str) -> list[Definition]:
+    """Every table that a pack declares, with sys_ids. Raises ValueError for a line it cannot read."""
     found: list[Definition] = []
-    for line in text.splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
+    for line in lines(pack, "tables"):
         if line.startswith("  "):
             found[-1] = replace(found[-1], fields=(*found[-1].fields, *_fields(found[-1].name, line)))
         else:

@@ -1,0 +1,90 @@
+"""The Table API: /api/now/table, /api/now/v1/table and /api/now/v2/table.
+
+ServiceNow docs: "Table API"; shapes and headers as recorded on developer instances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from wavetank import errors
+from wavetank.apis.table.call import JSON, Call, call_of, context_of, json_of, query_of, readable
+from wavetank.apis.table.reading import list_of, record_of
+from wavetank.apis.table.writing import create, delete, update
+from wavetank.errors import PlatformError
+
+if TYPE_CHECKING:
+    from wavetank.instance import Instance
+    from wavetank.security.who import Session
+
+__all__ = ["JSON", "Call", "ask", "call_of", "context_of", "json_of", "query_of", "readable", "routes"]
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def routes() -> list[Route]:
+    """The routes of the API. They need `request.app.state.instance` and `request.state.session`."""
+    return [
+        Route(f"/api/now{version}/table/{path}", endpoint, methods=_METHODS)
+        for version in ("", "/v1", "/v2")
+        for path, endpoint in (("{table}", _answer), ("{table}/{sys_id}", _answer))
+    ]
+
+
+def ask(
+    instance: Instance,
+    session: Session,
+    method: str,
+    table: str,
+    sys_id: str = "",
+    params: Mapping[str, str] | None = None,
+    body: bytes = b"",
+) -> Response:
+    """What the API answers to this session: the pages of the UI go through it. Raises PlatformError."""
+    known = instance.plugins.table(table)
+    if known is None:
+        raise errors.invalid_table(table)
+    return _dispatch(
+        Call(
+            instance=instance,
+            session=session,
+            method=method,
+            version="",
+            table=known,
+            sys_id=sys_id,
+            base="",
+            path="",
+            query_string="",
+            params=params or {},
+            headers={},
+            body=body,
+        )
+    )
+
+
+async def _answer(request: Request) -> Response:
+    body = await request.body()
+    instance: Instance = request.app.state.instance
+    try:
+        with instance.lock:
+            return _dispatch(call_of(request, instance, body))
+    except PlatformError as error:
+        return Response(msgspec.json.encode(error.body()), error.status, dict(error.headers), media_type=JSON)
+
+
+def _dispatch(call: Call) -> Response:
+    if call.method in {"GET", "HEAD"}:
+        return record_of(call) if call.sys_id else list_of(call)
+    if call.method == "POST" and not call.sys_id:
+        return create(call)
+    if call.method in {"PUT", "PATCH"} and call.sys_id:
+        return update(call)
+    if call.method == "DELETE" and call.sys_id:
+        return delete(call)
+    raise PlatformError(405, "Method not supported", f"{call.method} is not supported here")

@@ -1,0 +1,157 @@
+"""One request of the Table API, taken apart: what it names and what it asks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wavetank import errors
+from wavetank.database.dictionary import Table
+from wavetank.database.display import strftime_format
+from wavetank.database.query import Condition, Context, Query, parse
+
+if TYPE_CHECKING:
+    from wavetank.instance import Instance
+    from wavetank.security.who import Session
+
+
+LARGEST = 2**53
+JSON = "application/json;charset=UTF-8"
+TRUE = frozenset({"true", "1", "yes"})
+_VERSION = re.compile(r"/api/now(/v\d+)/")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, taken apart."""
+
+    instance: Instance
+    session: Session
+    method: str
+    version: str
+    table: Table
+    sys_id: str
+    base: str
+    path: str
+    query_string: str
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def flag(self, name: str) -> bool:
+        return self.params.get(name, "").lower() in TRUE
+
+    def count(self, name: str, default: int) -> int:
+        text = self.params.get(name, "").strip()
+        return min(int(text), LARGEST) if text.isdecimal() and len(text) < 20 else default
+
+    @property
+    def address(self) -> str:
+        """Where the tables are, in the version the caller used."""
+        return f"{self.base}/api/now{self.version}/table/"
+
+
+def call_of(request: Request, instance: Instance, body: bytes) -> Call:
+    """A request on the path's table, taken apart. Raises PlatformError for no table, or a closed one."""
+    name = request.path_params["table"]
+    table = instance.plugins.table(name)
+    if table is None:
+        raise errors.invalid_table(name)
+    if not table.ws_access:
+        raise errors.api_refused()
+    version = _VERSION.match(request.url.path)
+    query_string = request.scope["query_string"].decode("latin-1")
+    method = request.method
+    if method == "POST":
+        method = request.headers.get("x-http-method-override", method).upper()
+    return Call(
+        instance=instance,
+        session=request.state.session,
+        method=method,
+        version=version[1] if version else "",
+        table=table,
+        sys_id=request.path_params.get("sys_id", ""),
+        base=f"{request.url.scheme}://{request.headers.get('host') or request.url.netloc}",
+        path=request.url.path,
+        query_string=query_string,
+        params=dict(parse_qsl(query_string, keep_blank_values=True)),
+        headers=request.headers,
+        body=body,
+    )
+
+
+def readable(call: Call) -> bool:
+    """The table gate. Who may read journal entries as records is not verified, hence a setting."""
+    if call.instance.access.table(call.session, "read", call.table.name):
+        return True
+    role = call.instance.settings.get("journal_read")
+    return call.table.name == "sys_journal_field" and (role == "" or call.session.has_role(role))
+
+
+def query_of(call: Call) -> Query:
+    """`sysparm_query`, or else the parameters that name fields (they may hold display values)."""
+    if "sysparm_query" in call.params:
+        return parse(call.params["sysparm_query"])
+    groups = [
+        (_named(call, name, value),)
+        for name, value in call.params.items()
+        if not name.startswith("sysparm_") and call.instance.dictionary.walk(call.table.name, name)
+    ]
+    return Query(blocks=(tuple(groups),) if groups else ())
+
+
+def _named(call: Call, name: str, value: str) -> Condition:
+    steps = call.instance.dictionary.walk(call.table.name, name)
+    assert steps is not None
+    field = steps[-1]
+    if field.choice:
+        table = call.table.name if len(steps) == 1 else field.table
+        known = call.instance.behaviour.choices.find(table, field.name)
+        if known and value not in known.labels:
+            value = known.values.get(value.lower(), value)
+    if field.is_reference and value and field.key == "sys_id":
+        target = call.instance.dictionary.table(field.reference)
+        if target is not None and call.instance.database.get(target.name, value) is None:
+            return Condition(f"{name}.{target.display}", "=", value)
+    return Condition(name, "=", value)
+
+
+def context_of(call: Call) -> Context:
+    """What the caller's query means: user, time zone, and how strict it is taken."""
+    settings, session = call.instance.settings, call.session
+    unknown = settings.get("unknown_query_field")
+    if call.instance.property("glide.invalid_query.returns_no_rows") == "true":
+        unknown = "no_rows"
+    database = call.instance.database
+    return Context(
+        now=call.instance.clock.text(),
+        user=session.sys_id,
+        user_name=session.user_name,
+        time_zone=session.time_zone,
+        unknown_field=unknown,
+        literal_time_zone=settings.get("literal_time_zone"),
+        groups=lambda: [row["group"] for row in database.find("sys_user_grmember", user=session.sys_id)],
+    )
+
+
+def paths_of(call: Call) -> list[str]:
+    asked = [each.strip() for each in call.params.get("sysparm_fields", "").split(",")]
+    return list(dict.fromkeys(filter(None, asked))) or list(call.table.fields)
+
+
+def formats_of(call: Call) -> tuple[str, str]:
+    user, instance = call.session.user, call.instance
+    date = user.get("date_format") or instance.property("glide.sys.date_format", "yyyy-MM-dd")
+    time = user.get("time_format") or instance.property("glide.sys.time_format", "HH:mm:ss")
+    return strftime_format(date), strftime_format(time)
+
+
+def json_of(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(value), status, dict(headers or {}), media_type=JSON)

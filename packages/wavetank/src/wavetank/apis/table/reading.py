@@ -1,0 +1,91 @@
+"""Lists and single records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+from starlette.responses import Response
+
+from wavetank import errors
+from wavetank.database.query import Condition, Query, compile_query
+
+if TYPE_CHECKING:
+    pass
+
+from wavetank.apis.table.call import Call, context_of, json_of, query_of, readable
+from wavetank.apis.table.pages import page_of, total_of
+
+DEFAULT_LIMIT = 10_000
+# Tables that say no instead of showing nothing (measured on a developer instance).
+SAYS_NO = frozenset({"metric_definition", "metric_instance", "sys_db_object", "sys_plugins"})
+
+
+def list_of(call: Call) -> Response:
+    access, table = call.instance.access, call.table.name
+    query = query_of(call)
+    compiled = compile_query(call.instance.dictionary, table, query, context_of(call))
+    if compiled.unknown and call.instance.settings.get("unknown_query_field") == "refuse":
+        raise errors.query_refused()
+    may_read = readable(call)
+    if not may_read and table in SAYS_NO:
+        raise errors.table_refused(table)
+    if may_read and access.query_fields(call.session, table, compiled.fields):
+        raise errors.query_refused()
+    limit, offset = call.count("sysparm_limit", DEFAULT_LIMIT), call.count("sysparm_offset", 0)
+    shown = page_of(call, compiled, limit, offset) if may_read else []
+    headers: dict[str, str] = {}
+    total = None if call.flag("sysparm_no_count") else total_of(call, compiled, may_read)
+    if total is not None:
+        headers["X-Total-Count"] = str(total)
+    if not call.flag("sysparm_suppress_pagination_header"):
+        link = link_of(call, limit, offset, total, len(shown))
+        if link:
+            headers["Link"] = link
+    if not shown and call.version == "/v1":
+        raise errors.no_record()
+    return json_of({"result": shown}, 200, headers)
+
+
+def link_of(call: Call, limit: int, offset: int, total: int | None, shown: int) -> str:
+    """The pagination header. On the first page `prev` has a negative offset: that was recorded."""
+    if (
+        limit <= 0
+        or (total is not None and total <= limit)
+        or (total is None and shown < limit and not offset)
+    ):
+        return ""
+    pairs = [pair for pair in call.query_string.split("&") if pair]
+    kept = [
+        pair
+        for pair in pairs
+        if unquote_plus(pair.partition("=")[0]) not in {"sysparm_limit", "sysparm_offset"}
+    ]
+
+    def to(name: str, at: int) -> str:
+        query = "&".join([*kept, f"sysparm_limit={limit}", f"sysparm_offset={at}"])
+        return f'<{call.base}{call.path}?{query}>;rel="{name}"'
+
+    links = [to("first", 0), to("prev", offset - limit)]
+    if offset + limit < total if total is not None else shown == limit:
+        links.append(to("next", offset + limit))
+    if total is not None:
+        links.append(to("last", (total - 1) // limit * limit))
+    return ",".join(links)
+
+
+def record_of(call: Call) -> Response:
+    shown = shown_record(call, call.sys_id)
+    if shown is None:
+        raise errors.no_record()
+    return json_of({"result": shown})
+
+
+def shown_record(call: Call, sys_id: str) -> dict[str, Any] | None:
+    """One record as the caller may see it; None when there is none to see."""
+    if not readable(call):
+        return None
+    query = Query(blocks=(((Condition("sys_id", "=", sys_id),),),))
+    compiled = compile_query(call.instance.dictionary, call.table.name, query, context_of(call))
+    shown = page_of(call, compiled, 1, 0)
+    return shown[0] if shown else None
