@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from wavetank import packs
-from wavetank.apis import stats, table
+from wavetank.app import api_routes
 from wavetank.clock import Clock
 from wavetank.database.store import Database
 from wavetank.front import Front
@@ -66,7 +66,7 @@ class Api:
 
     def __init__(self, instance: Instance, user: str, password: str) -> None:
         self.instance = instance
-        apis = Starlette(routes=[*table.routes(), *stats.routes()])
+        apis = Starlette(routes=api_routes())
         apis.state.instance = instance
         application = Front(instance, apis, None)
         self.client = TestClient(application, base_url="http://dev.example:8080")

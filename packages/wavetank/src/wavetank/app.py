@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from wavetank import packs
 from wavetank.apis import oauth, stats, ui
@@ -33,13 +34,23 @@ class Options:
     control: bool = True
 
 
+def api_routes() -> list[BaseRoute]:
+    """The routes of every API and page. They need `app.state.instance` and, under /api/, a session."""
+    return [
+        *table_api.routes(),
+        *stats.routes(),
+        *oauth.routes(),
+        *ui.routes(),
+    ]
+
+
 def create(options: Options) -> tuple[Instance, Front]:
     """A ready instance and its ASGI application.
 
     Raises ValueError for an unknown release or pack, sqlite3.Error for a file that is no database.
     """
     instance = _instance(options)
-    apis = Starlette(routes=[*table_api.routes(), *stats.routes(), *oauth.routes(), *ui.routes()])
+    apis = Starlette(routes=api_routes())
     apis.state.instance = instance
     surface = control_surface(instance) if options.control else None
     return instance, Front(instance, apis, surface)
