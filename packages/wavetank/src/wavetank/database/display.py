@@ -2,74 +2,22 @@
 
 Shapes recorded on developer instances: a raw reference is {"link", "value"}, a shown one
 {"display_value", "link"}, both {"display_value", "link", "value"}; an empty one is "".
+How one value of each type looks is in `formats`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from wavetank.database import journal
+from wavetank.database import formats, journal
 from wavetank.database.choices import Choices
-from wavetank.database.dictionary import INTEGERS, PASSWORDS, Field, Table
-from wavetank.database.expressions import to_local
+from wavetank.database.dictionary import INTEGERS, Field, Table
+from wavetank.database.formats import Style
 from wavetank.database.references import Column, Source
 from wavetank.database.store import Database
-
-Mode = Literal["false", "true", "all"]
-MASK = "********"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # durations are stored as an offset from it
-_JAVA = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "hh": "%I", "mm": "%M", "ss": "%S", "a": "%p"}
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """What a caller asked to see. `links` is the address before `{table}/{sys_id}`, "" for no links."""
-
-    mode: Mode
-    links: str
-    time_zone: str
-    date_format: str
-    time_format: str
-
-
-@lru_cache(maxsize=64)
-def strftime_format(java: str) -> str:
-    """A Java date pattern such as `yyyy-MM-dd` as one of strftime."""
-    return re.sub("yyyy|MM|dd|HH|hh|mm|ss|a", lambda match: _JAVA[match[0]], java)
-
-
-@lru_cache(maxsize=65536)
-def local_text(text: str, time_zone: str, pattern: str) -> str:
-    """A UTC moment in a time zone and a strftime pattern; what is no moment stays as it is."""
-    try:
-        moment = to_local(text, time_zone)
-    except (ValueError, OverflowError):
-        return text
-    return moment.strftime(pattern)
-
-
-def duration_text(text: str) -> str:
-    """A stored duration in words, seconds only when nothing larger is there."""
-    try:
-        seconds = int((to_local(text, "UTC") - _EPOCH).total_seconds())
-    except ValueError:
-        return text
-    days, rest = divmod(seconds, 86400)
-    hours, rest = divmod(rest, 3600)
-    minutes, seconds = divmod(rest, 60)
-    parts = [
-        f"{count} {noun}{'' if count == 1 else 's'}"
-        for count, noun in ((days, "Day"), (hours, "Hour"), (minutes, "Minute"))
-        if count
-    ]
-    return " ".join(parts) or f"{seconds} Second{'' if seconds == 1 else 's'}"
 
 
 class Renderer:
@@ -136,6 +84,7 @@ class Renderer:
             field = column.field
             linked = field.is_reference and bool(self._style.links)
             prefix = self._prefix(field) if linked else ""
+            more = formats.further(field) if both else None
             for row, each in zip(rows, shown, strict=True):
                 value = row[index]
                 text = entries.get((row[0], key), "") if field.is_journal else show(value)
@@ -144,6 +93,8 @@ class Renderer:
                     each[key] = {"display_value": text, "value": raw}
                     if linked and value:
                         each[key]["link"] = prefix + value
+                    elif more:
+                        each[key].update(more(value))
                 elif linked and value:
                     each[key] = {"display_value": text, "link": prefix + value}
                 else:
@@ -161,10 +112,7 @@ class Renderer:
         if not elements:
             return {}
         sys_ids = [row[0] for row in rows]
-        return journal.texts(self._database, self._table, elements, sys_ids, self._stamp)
-
-    def _stamp(self, text: str) -> str:
-        return local_text(text, self._style.time_zone, f"{self._style.date_format} {self._style.time_format}")
+        return journal.texts(self._database, self._table, elements, sys_ids, self._style.stamp)
 
     def _shower(self, column: Column, values: Sequence[str]) -> Callable[[str], str | None]:
         """The function that shows one value of a column; `values` are all it will be asked for."""
@@ -182,37 +130,12 @@ class Renderer:
             found = self._choices.find(self._choice_table(column), field.name)
             labels = found.labels if found else {}
             empty = None if self._style.mode == "all" else ""
-            plain = _grouped if field.type in INTEGERS and not labels else str
+            plain = formats.grouped if field.type in INTEGERS and not labels else str
             return lambda value: labels.get(value) or plain(value) if value else empty
-        return self._by_type(field)
-
-    def _by_type(self, field: Field) -> Callable[[str], str | None]:  # noqa: PLR0911  one return a type
-        if field.type == "due_date":
-            return lambda value: self._stamp(value) if value else "UNKNOWN"
-        if field.is_date_time:
-            return self._stamp
-        if field.type == "glide_date":
-            return lambda value: (
-                local_text(f"{value} 00:00:00", "UTC", self._style.date_format) if value else ""
-            )
-        if field.type in INTEGERS:
-            return _grouped
-        if field.type == "glide_duration":
-            return lambda value: duration_text(value) if value else ""
-        if field.type in {"currency", "price"}:
-            return lambda value: f"${float(value):,.2f}" if value else ""
-        if field.type in PASSWORDS:
-            return lambda value: MASK if value else ""
-        if field.type == "sys_class_name":
-            return self._class_label
-        return lambda value: value
+        return formats.shower(field, self._style, self._database.dictionary)
 
     def _choice_table(self, column: Column) -> str:
         return column.field.table if column.joined else self._table.name
-
-    def _class_label(self, value: str) -> str:
-        known = self._database.dictionary.table(value)
-        return known.label if known else value
 
     def _names(self, field: Field, values: set[str]) -> dict[str, str]:
         target = self._database.dictionary.table(field.reference)
@@ -240,7 +163,3 @@ def _names(database: Database, target: Table, key: str, values: set[str]) -> dic
             found = {each: names.get(value, "") for each, value in found.items()}
     lowered = {each.lower(): shown for each, shown in found.items()}
     return {value: shown for value in values if (shown := lowered.get(value.lower())) is not None}
-
-
-def _grouped(value: str) -> str:
-    return f"{int(value):,}" if value.lstrip("-").isdecimal() else value

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from wavetank import errors
 from wavetank.database.dictionary import Table
-from wavetank.database.display import strftime_format
+from wavetank.database.formats import strftime_format
 from wavetank.database.query import Condition, Context, Query, parse
 
 if TYPE_CHECKING:

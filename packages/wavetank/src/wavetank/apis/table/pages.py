@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wavetank.database.display import Mode, Renderer, Style
+from wavetank.database.display import Renderer
+from wavetank.database.formats import Mode, Style
 from wavetank.database.query import Compiled
 from wavetank.database.references import Source
 

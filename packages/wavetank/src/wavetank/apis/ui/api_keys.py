@@ -12,7 +12,7 @@ from starlette.routing import Route
 from wavetank.apis import table as table_api
 from wavetank.apis.ui import page
 from wavetank.apis.ui.page import field, link, tag
-from wavetank.database.display import MASK
+from wavetank.database.formats import MASK
 from wavetank.errors import PlatformError
 from wavetank.security.keys import TABLE
 
