@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import sqlalchemy as sa
-
 from linkspan.config.values import Config, SyncConfig
 from linkspan.core import clock
 from linkspan.desk import Desk, Event
 from linkspan.flows.watch import budget, state
-from linkspan.store import Database
+from linkspan.store import Database, inbox, links
 from linkspan.store.inbox import FATES as SETTLED
+from linkspan.store.links import Shown
 from linkspan.store.reports import Reports
-from linkspan.store.tables import desk_event, desk_follow_up_event, inbox, ledger, link, report, sighting
+from linkspan.store.stamp import stamp
 from linkspan.sync.binding import follow_ups_of, sync_of
 
 if TYPE_CHECKING:
@@ -28,19 +27,6 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 _SUMMARY = {"pass": "passed", "warn": "warned", "fail": "failed", "skip": "skipped", "unknown": "unknown"}
 FATES = (*SETTLED, "pending")
-_STAMPS = (
-    sa.select(sa.func.max(inbox.c.seq)),
-    sa.select(sa.func.count()).select_from(inbox).where(inbox.c.fate.is_(None)),
-    sa.select(sa.func.max(inbox.c.fated_at)).where(inbox.c.fate.is_not(None)),
-    sa.select(sa.func.max(link.c.synced_at)),
-    sa.select(sa.func.max(desk_event.c.seq)),
-    sa.select(sa.func.max(desk_follow_up_event.c.seq)),
-    sa.select(sa.func.max(report.c.at)),
-    sa.select(sa.func.max(ledger.c.seq)),
-    sa.select(sa.func.max(sighting.c.seq)),
-    sa.select(sa.func.max(sighting.c.fated_at)),
-)
-_STAMP = sa.select(*(part.scalar_subquery() for part in _STAMPS))
 
 
 class Runner(Protocol):
@@ -96,12 +82,8 @@ class Hub:
 
     def problems(self) -> list[str]:
         """Why the hub is not ready, as sentences; empty when it is."""
-        try:
-            with self.database.read() as transaction:
-                transaction.execute(sa.select(sa.func.count()).select_from(report)).scalar_one()
-        except sa.exc.SQLAlchemyError as error:
-            return [f"the store does not answer: {type(error).__name__}"]
-        return []
+        problem = self.database.problem()
+        return [problem] if problem else []
 
     def status(self) -> Document:
         """``{"syncs": {NAME: …}}`` as ``linkspan sync status`` prints it, with where each leads."""
@@ -121,47 +103,29 @@ class Hub:
 
     def links(self, *, sync: str = "", limit: int = 50, offset: int = 0) -> Document:
         """A page of links, newest first (an order that edits do not stir): ``{"links": […], "total": n}``."""
-        matching = [link.c.sync.in_((sync, follow_ups_of(sync)))] if sync else []
-        with self.database.read() as transaction:
-            total = transaction.execute(
-                sa.select(sa.func.count()).select_from(link).where(*matching)
-            ).scalar_one()
-            rows = transaction.execute(
-                _links_with_pending().where(*matching).order_by(link.c.id.desc()).limit(limit).offset(offset)
-            ).all()
-        return {"links": [self._link(row) for row in rows], "total": total}
+        lines = (sync, follow_ups_of(sync)) if sync else ()
+        with self.database.read() as connection:
+            total = links.count_of(connection, lines)
+            page = links.page(connection, lines, limit=limit, offset=offset)
+        return {"links": [self._link(shown) for shown in page], "total": total}
 
     def links_of(self, incidents: list[str]) -> dict[str, Document]:
         """Links of these desk incidents or follow-ups, by id."""
-        syncs = [
+        lines = [
             line
             for name, sync in self.config.syncs.items()
             if sync.peer == "desk"
             for line in (name, follow_ups_of(name))
         ]
-        query = _links_with_pending().where(link.c.peer_id.in_(incidents), link.c.sync.in_(syncs))
-        with self.database.read() as transaction:
-            return {row.peer_id: self._link(row) for row in transaction.execute(query)}
+        with self.database.read() as connection:
+            found = links.of_peers(connection, lines, incidents)
+        return {shown.link.peer_id or "": self._link(shown) for shown in found}
 
     def events(self, *, limit: int = 20, link_id: int | None = None) -> list[Document]:
         """The newest events of the syncs with their fates, newest first."""
-        query = (
-            sa.select(
-                inbox,
-                link.c.number,
-                link.c.peer_id,
-                link.c.peer_reference,
-                link.c.instance,
-                link.c.table_name,
-            )
-            .join(link, link.c.id == inbox.c.link_id)
-            .order_by(inbox.c.seq.desc())
-            .limit(limit)
-        )
-        if link_id is not None:
-            query = query.where(inbox.c.link_id == link_id)
-        with self.database.read() as transaction:
-            return [self._event(row) for row in transaction.execute(query)]
+        with self.database.read() as connection:
+            rows = inbox.latest(connection, limit=limit, link_id=link_id)
+        return [self._event(row) for row in rows]
 
     def preflight(self) -> Document:
         """The last answers: ``{"checks": […], "summary": {passed, failed, …}, "at": seconds | None}``."""
@@ -205,8 +169,8 @@ class Hub:
 
     def stamp(self) -> tuple[object, ...]:
         """A value that differs as soon as something a page shows has changed. Cheap."""
-        with self.database.read() as transaction:
-            return tuple(transaction.execute(_STAMP).one())
+        with self.database.read() as connection:
+            return stamp(connection)
 
     def _wake(self, event: Event) -> None:
         if event.origin == "person":
@@ -214,49 +178,52 @@ class Hub:
                 if sync.peer == "desk" and self.runner is not None:
                     self.runner.nudge(follow_ups_of(name) if event.follow_up else name)
 
-    def _event(self, row: sa.Row[Any]) -> Document:
-        sync, kind = sync_of(row.sync), _kind(row.sync)
+    def _event(self, row: Mapping[str, Any]) -> Document:
+        sync, kind = sync_of(row["sync"]), _kind(row["sync"])
         peer = self.config.syncs[sync].peer if sync in self.config.syncs else ""
-        folder = "/desk" if kind == "incident" else "/follow-ups"
+        folder, reference = "/desk" if kind == "incident" else "/follow-ups", row["peer_reference"]
         return {
-            "seq": row.seq,
+            "seq": row["seq"],
             "sync": sync,
             "kind": kind,
-            "side": row.side,
-            "link": row.link_id,
-            "number": row.number,
-            "instance": row.instance,
+            "side": row["side"],
+            "link": row["link_id"],
+            "number": row["number"],
+            "instance": row["instance"],
             "peer": peer,
-            "peer_id": row.peer_id,
-            "peer_reference": row.peer_reference,
-            "page": f"{folder}/{row.peer_reference}" if peer == "desk" and row.peer_reference else "",
-            "version": row.version,
-            "received_at": row.received_at,
-            "fate": row.fate or "pending",
-            "reason": row.reason or "",
-            "lag_s": None if row.fated_at is None else max(0.0, row.fated_at - row.received_at),
+            "peer_id": row["peer_id"],
+            "peer_reference": reference,
+            "page": f"{folder}/{reference}" if peer == "desk" and reference else "",
+            "version": row["version"],
+            "received_at": row["received_at"],
+            "fate": row["fate"] or "pending",
+            "reason": row["reason"] or "",
+            "lag_s": None if row["fated_at"] is None else max(0.0, row["fated_at"] - row["received_at"]),
         }
 
-    def _link(self, row: sa.Row[Any]) -> Document:
-        instance = self.config.instances.get(row.instance)
-        record = f"{instance.url}/{row.table_name}.do?sys_id={row.sys_id}" if instance and row.sys_id else ""
+    def _link(self, shown: Shown) -> Document:
+        link = shown.link
+        instance = self.config.instances.get(link.instance)
+        record = (
+            f"{instance.url}/{link.table_name}.do?sys_id={link.sys_id}" if instance and link.sys_id else ""
+        )
         return {
-            "id": row.id,
-            "sync": sync_of(row.sync),
-            "kind": _kind(row.sync),
-            "instance": row.instance,
-            "table": row.table_name,
-            "sys_id": row.sys_id,
-            "number": row.number,
+            "id": link.id,
+            "sync": sync_of(link.sync),
+            "kind": _kind(link.sync),
+            "instance": link.instance,
+            "table": link.table_name,
+            "sys_id": link.sys_id,
+            "number": link.number,
             "url": record,
-            "peer_id": row.peer_id,
-            "peer_reference": row.peer_reference,
-            "state": _link_state(row),
-            "pending": row.pending,
-            "synced_at": row.synced_at,
-            "lag_s": row.lag,
-            "attempts": row.attempts,
-            "problem": row.problem,
+            "peer_id": link.peer_id,
+            "peer_reference": link.peer_reference,
+            "state": _link_state(shown),
+            "pending": shown.pending,
+            "synced_at": link.synced_at,
+            "lag_s": shown.lag,
+            "attempts": link.attempts,
+            "problem": link.problem,
         }
 
 
@@ -277,38 +244,16 @@ def open_hub(wiring: Wiring, url: str) -> Hub:
     )
 
 
-def _links_with_pending() -> sa.Select[Any]:
-    pending = (
-        sa.select(sa.func.count())
-        .where(inbox.c.link_id == link.c.id, inbox.c.fate.is_(None))
-        .correlate(link)
-        .scalar_subquery()
-    )
-    newest = (
-        sa.select(sa.func.max(inbox.c.seq))
-        .where(inbox.c.link_id == link.c.id, inbox.c.fate == "applied")
-        .correlate(link)
-        .scalar_subquery()
-    )
-    lag = (
-        sa.select(inbox.c.fated_at - inbox.c.received_at)
-        .where(inbox.c.seq == newest)
-        .correlate(link)
-        .scalar_subquery()
-    )
-    return sa.select(link, pending.label("pending"), lag.label("lag"))
-
-
 def _kind(line: str) -> str:
     return "incident" if sync_of(line) == line else "follow-up"
 
 
-def _link_state(row: sa.Row[Any]) -> str:
-    if row.problem:
-        return "parked" if not row.pending else "waiting"
-    if row.pending:
+def _link_state(shown: Shown) -> str:
+    if shown.link.problem:
+        return "parked" if not shown.pending else "waiting"
+    if shown.pending:
         return "catching up"
-    return "in step" if row.synced_at is not None else "new"
+    return "in step" if shown.link.synced_at is not None else "new"
 
 
 def _verdict(checks: list[Mapping[str, Any]]) -> Document:

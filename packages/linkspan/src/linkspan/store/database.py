@@ -97,6 +97,15 @@ class Database:
             with connection.begin():
                 yield connection
 
+    def problem(self) -> str:
+        """Why the store does not answer, as a sentence; empty when it does."""
+        try:
+            with self.read() as connection:
+                connection.execute(sa.text("SELECT 1 FROM alembic_version"))
+        except sa.exc.SQLAlchemyError as error:
+            return f"the store does not answer: {type(error).__name__}"
+        return ""
+
     def close(self) -> None:
         """Give back every connection."""
         self._engine.dispose()

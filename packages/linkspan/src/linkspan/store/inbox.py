@@ -83,6 +83,16 @@ _PARKED = (
     .order_by(inbox.c.seq.desc())
     .limit(sa.bindparam("most"))
 )
+_LATEST = (
+    sa.select(inbox, link.c.number, link.c.peer_id, link.c.peer_reference, link.c.instance, link.c.table_name)
+    .join(link, link.c.id == inbox.c.link_id)
+    .order_by(inbox.c.seq.desc())
+    .limit(sa.bindparam("most"))
+)
+_LATEST_OF_LINK = _LATEST.where(inbox.c.link_id == sa.bindparam("link"))
+_KNOWN = sa.select(inbox.c.event_id).where(
+    _SYNC, inbox.c.side == sa.bindparam("side"), inbox.c.event_id.in_(sa.bindparam("asked", expanding=True))
+)
 _HELD_UP = (
     sa.select(link.c.number, link.c.peer_reference, link.c.attempts, link.c.problem)
     .where(
@@ -139,6 +149,14 @@ def waiting(connection: sa.Connection, link_id: int) -> list[Event]:
     ]
 
 
+def known(connection: sa.Connection, sync: str, side: Side, event_ids: Sequence[str]) -> set[str]:
+    """Those of these event ids that were received before."""
+    if not event_ids:
+        return set()
+    values = {"sync": sync, "side": side, "asked": list(event_ids)}
+    return set(connection.execute(_KNOWN, values).scalars())
+
+
 def settle(connection: sa.Connection, seqs: Iterable[int], fate: Fate, reason: str = "") -> None:
     """Give these events their fate. The payload is dropped: it has served."""
     now = clock.now()
@@ -188,6 +206,15 @@ def lag(connection: sa.Connection, sync: str, *, last: int = 500) -> tuple[list[
     """Seconds from receipt to application of the ``last`` applied events, and the oldest waiting receipt."""
     lags = connection.execute(_LAGS, {"sync": sync, "last": last}).scalars().all()
     return list(lags), connection.execute(_OLDEST, {"sync": sync}).scalar_one_or_none()
+
+
+def latest(connection: sa.Connection, *, limit: int, link_id: int | None = None) -> list[dict[str, Any]]:
+    """The newest events of one link or all, newest first, each with what names its link."""
+    values: dict[str, Any] = {"most": limit}
+    if link_id is not None:
+        values["link"] = link_id
+    rows = connection.execute(_LATEST if link_id is None else _LATEST_OF_LINK, values)
+    return [dict(row._mapping) for row in rows]
 
 
 def parked(connection: sa.Connection, sync: str, *, limit: int = 100) -> list[dict[str, Any]]:

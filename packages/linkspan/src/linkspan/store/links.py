@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from linkspan.core import clock
 from linkspan.store.database import insert_new
-from linkspan.store.tables import conflict, link, note
+from linkspan.store.tables import conflict, inbox, link, note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,15 @@ class Link:
     synced_at: float | None = None
     created_at: float = 0.0
     born: str = field(default="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A link as pages show it: how many events wait, and the lag of the last applied one in seconds."""
+
+    link: Link
+    pending: int
+    lag: float | None
 
 
 _COLUMNS = (
@@ -90,6 +99,25 @@ _COUNT_CONFLICTS = (
     .select_from(conflict.join(link, link.c.id == conflict.c.link_id))
     .where(link.c.sync == sa.bindparam("sync"))
 )
+_PENDING = (
+    sa.select(sa.func.count())
+    .where(inbox.c.link_id == link.c.id, inbox.c.fate.is_(None))
+    .correlate(link)
+    .scalar_subquery()
+)
+_LAST_APPLIED = (
+    sa.select(sa.func.max(inbox.c.seq))
+    .where(inbox.c.link_id == link.c.id, inbox.c.fate == "applied")
+    .correlate(link)
+    .scalar_subquery()
+)
+_LAG = (
+    sa.select(inbox.c.fated_at - inbox.c.received_at)
+    .where(inbox.c.seq == _LAST_APPLIED)
+    .correlate(link)
+    .scalar_subquery()
+)
+_SHOWN = sa.select(*_COLUMNS, _PENDING.label("pending"), _LAG.label("lag"))
 _UPDATE = sa.update(link).where(link.c.id == sa.bindparam("wanted"))
 
 
@@ -111,8 +139,12 @@ def by_peer(connection: sa.Connection, sync: str, peer_id: str) -> Link | None:
 
 
 def _link(row: Any) -> Link:
-    born = (row.base or {}).get("born", "")
-    return Link(**row._mapping, born=born)
+    return _link_of(row._mapping)
+
+
+def _link_of(values: Mapping[str, Any]) -> Link:
+    born = (values["base"] or {}).get("born", "")
+    return Link(**values, born=born)
 
 
 def open_link(
@@ -156,6 +188,37 @@ def release_children(connection: sa.Connection, link_id: int) -> None:
 def count(connection: sa.Connection, sync: str) -> int:
     """How many pairs have both sides."""
     return int(connection.execute(_COUNT, {"sync": sync}).scalar_one())
+
+
+# --- as they are shown
+
+
+def count_of(connection: sa.Connection, syncs: Sequence[str]) -> int:
+    """How many links these syncs have, or all syncs when none is named."""
+    query = sa.select(sa.func.count()).select_from(link).where(*_of(syncs))
+    return int(connection.execute(query).scalar_one())
+
+
+def page(connection: sa.Connection, syncs: Sequence[str], *, limit: int, offset: int) -> list[Shown]:
+    """Links of these syncs, or of all when none is named, newest first: an order that edits do not stir."""
+    query = _SHOWN.where(*_of(syncs)).order_by(link.c.id.desc()).limit(limit).offset(offset)
+    return [_shown(row) for row in connection.execute(query)]
+
+
+def of_peers(connection: sa.Connection, syncs: Sequence[str], peer_ids: Sequence[str]) -> list[Shown]:
+    """Links that these syncs have for these incidents or follow-ups of the far side."""
+    query = _SHOWN.where(link.c.peer_id.in_(peer_ids), link.c.sync.in_(syncs))
+    return [_shown(row) for row in connection.execute(query)]
+
+
+def _shown(row: Any) -> Shown:
+    values = dict(row._mapping)
+    pending, lag = values.pop("pending"), values.pop("lag")
+    return Shown(link=_link_of(values), pending=pending, lag=lag)
+
+
+def _of(syncs: Sequence[str]) -> list[sa.ColumnElement[bool]]:
+    return [link.c.sync.in_(syncs)] if syncs else []
 
 
 # --- notes

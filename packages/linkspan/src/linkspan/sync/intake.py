@@ -16,7 +16,6 @@ from linkspan.feed import sweep
 from linkspan.feed.journal import RecordNote
 from linkspan.store import inbox, links, watermarks
 from linkspan.store.links import Link
-from linkspan.store.tables import inbox as inbox_table
 from linkspan.sync.binding import Binding
 
 HISTORY_SECONDS = 24 * 3600.0  # more than any two clocks are apart
@@ -103,7 +102,7 @@ class InstanceIntake:
     def _take(self, rows: Sequence[Row], mark: Mapping[str, Any]) -> list[int]:
         """Put these rows into the inbox, with their notes where those are not accounted for yet."""
         with self._binding.database.read() as connection:
-            known = _known_events(connection, self._binding.name, [_event_id(row) for row in rows])
+            known = inbox.known(connection, self._binding.name, "instance", [_event_id(row) for row in rows])
             rows = [row for row in rows if _event_id(row) not in known]
             links_now = {row["sys_id"]: self._find(connection, row) for row in rows}
         fresh, rows = rows, self._in_scope(rows, links_now)
@@ -294,12 +293,3 @@ def _is_own(link: Link | None, row: Row) -> bool:
         return False
     version = _version(row)
     return version <= link.mod_count and version in link.base.get("own_mods", ())
-
-
-def _known_events(connection: sa.Connection, sync: str, event_ids: Sequence[str]) -> set[str]:
-    if not event_ids:
-        return set()
-    query = sa.select(inbox_table.c.event_id).where(
-        inbox_table.c.sync == sync, inbox_table.c.side == "instance", inbox_table.c.event_id.in_(event_ids)
-    )
-    return set(connection.execute(query).scalars())
