@@ -23,6 +23,11 @@ def parse(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def text_of(second: int) -> str:
+    """Seconds since 1970 UTC, as the platform writes them."""
+    return datetime.fromtimestamp(second, UTC).strftime(FORMAT)
+
+
 def _bounded(moment: float) -> float:
     if not 0 <= moment <= _LAST:
         raise ValueError("time is kept between the years 1970 and 9000")
@@ -51,7 +56,7 @@ class Clock:
         """Now, as the platform writes it: UTC to the second."""
         second = int(self.seconds())
         if self._texts[0] != second:
-            self._texts = (second, datetime.fromtimestamp(second, UTC).strftime(FORMAT))
+            self._texts = (second, text_of(second))
         return self._texts[1]
 
     def http_date(self) -> bytes:

@@ -268,7 +268,7 @@ class Front:
             exchange.user, exchange.scheme = session.user_name, session.scheme
             exchange.scope.setdefault("state", {})["session"] = session
             gates.admit(instance, session, exchange.meant, exchange.path, exchange.table)
-            exchange.extra.update(instance.rates.take(session.user_name, exchange.path, exchange.table))
+            exchange.extra.update(instance.rates.take(session, exchange.meant, exchange.path, exchange.table))
 
     def _session(self, exchange: Exchange) -> Session:
         """Who calls an API: what an Authorization header proves, or else the UI session of the cookie."""

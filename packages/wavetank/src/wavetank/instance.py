@@ -9,7 +9,6 @@ from typing import Any
 from wavetank.behaviour.pipeline import Behaviour
 from wavetank.clock import Clock
 from wavetank.control.faults import Faults
-from wavetank.control.rates import Rates
 from wavetank.control.requests import RequestLog
 from wavetank.database import query
 from wavetank.database.dictionary import Dictionary
@@ -22,6 +21,7 @@ from wavetank.security.identity import Identity
 from wavetank.security.passwords import Seal
 from wavetank.security.plugins import Plugins
 from wavetank.security.policies import Policies
+from wavetank.security.rates import Rates
 from wavetank.security.sessions import Sessions
 from wavetank.security.who import Session
 from wavetank.settings import Settings
@@ -54,7 +54,7 @@ class Instance:
         self.seal = seal or Seal(Seal.new_key())
         self.faults = Faults()
         self.requests = RequestLog()
-        self.rates = Rates(self.settings, clock)
+        self.rates = Rates(self)
         self._properties: tuple[int, dict[str, str]] = (-1, {})
         self.behaviour = Behaviour(database)
         self.access = Access(self)

@@ -144,6 +144,7 @@ ALL: tuple[Setting, ...] = (
         says="whether an API key needs the auth scope that a REST API is bound to",
     ),
     _choice("approval_needs", "all", "any", says="whose approval a task needs: every approver's or one's"),
+    Setting("rate_commit_seconds", 30, (), "how often the counts of a rate limit rule are committed"),
     Setting("rate_rules", [], (), "inbound rate limits: [{table, user, path, limit, seconds, sys_id}]"),
     Setting("release", "australia", (), "the family release that is emulated"),
 )

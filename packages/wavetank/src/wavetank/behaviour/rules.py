@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from wavetank.behaviour import approval, identity, incident, scan_engine, schema, task
 from wavetank.behaviour.change import Change
 from wavetank.database.shipped import sys_id_for
-from wavetank.security import clients, keys, plugins, policies, sessions
+from wavetank.security import clients, keys, plugins, policies, rates, sessions
 from wavetank.security.roles import SOURCES
 
 INSERT = frozenset({"insert"})
@@ -64,6 +64,8 @@ BUILT_IN: tuple[Rule, ...] = (
     Rule("Calculate user name", "sys_user", 10, identity.full_name, "name = first name + last name"),
     Rule("Identity type sets web service access", "sys_user", 20, identity.machine, "machine ticks, human unticks"),
     Rule("Log out locked users", "sys_user", 900, sessions.log_out, "locking or deactivating ends the sessions", "after", UPDATE),
+    Rule("Rate limit resource", rates.RULES, 50, rates.describe, "the resource follows the other fields"),
+    Rule("Rate limit reset", rates.RULES, 50, rates.start_anew, "another limit starts the hour's count anew", "after", UPDATE | {"delete"}),
     Rule("Generate API key token", keys.TABLE, 50, keys.generate, "the platform makes the token and keeps it"),
     *(
         Rule("REST API path", table, 50, policies.fill_path, "the path follows the API")
