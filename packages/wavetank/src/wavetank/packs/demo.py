@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from wavetank.database.expressions import FORMAT
 from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Database
+from wavetank.packs.base.behaviour import MATRIX
 from wavetank.packs.base.people import department_id, group_id, location_id, user_id
-from wavetank.packs.base.rows import MATRIX
 
 _FIRST_DAY = datetime(2026, 1, 12, 9, 0)  # noqa: DTZ001  formatted as UTC text below
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Database
-from wavetank.packs.base import rows as base
 from wavetank.packs.base.people import role_id
 from wavetank.packs.base.tables import definitions
+from wavetank.packs.writing import write, write_access
 
 HERE = __name__
 SCOPE = "x_incident_io"
@@ -23,6 +23,6 @@ def load(database: Database) -> None:
     database.create_tables(definitions(HERE))
     app = {"sys_id": APP, "name": "incident.io", "scope": SCOPE, "version": "1.0.0", "vendor": "incident.io"}
     role = {"sys_id": role_id(ROLE), "name": ROLE, "suffix": "api_user", "sys_scope": APP}
-    base.write(database, "sys_store_app", [app])
-    base.write(database, "sys_user_role", [role])
-    base.write_access(database, HERE)
+    write(database, "sys_store_app", [app])
+    write(database, "sys_user_role", [role])
+    write_access(database, HERE)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from wavetank.behaviour.rules import BUILT_IN
 from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Database
-from wavetank.packs.base import rows as base
 from wavetank.packs.base.people import role_id
 from wavetank.packs.base.tables import definitions
+from wavetank.packs.writing import choices, write, write_access
 
 HERE = __name__
 PACK = "scan_engine"
@@ -40,8 +40,8 @@ _DEFINITIONS = (
 def load(database: Database) -> None:
     """Install the app over the base pack."""
     database.create_tables(definitions(HERE))
-    base.write(database, "sys_choice", base.choices(HERE))
-    base.write(
+    write(database, "sys_choice", choices(HERE))
+    write(
         database,
         "sys_store_app",
         [
@@ -53,11 +53,11 @@ def load(database: Database) -> None:
             }
         ],
     )
-    base.write(database, "sys_user_role", (_role(name) for name in _ROLES))
-    base.write(database, "sn_se_definition", (_definition(*each) for each in _DEFINITIONS))
-    base.write(database, "sn_se_properties", [{"sys_id": sys_id_for("sn_se_properties")}])
-    base.write(database, "sys_script", (rule.as_row() for rule in BUILT_IN if rule.pack == PACK))
-    base.write_access(database, HERE)
+    write(database, "sys_user_role", (_role(name) for name in _ROLES))
+    write(database, "sn_se_definition", (_definition(*each) for each in _DEFINITIONS))
+    write(database, "sn_se_properties", [{"sys_id": sys_id_for("sn_se_properties")}])
+    write(database, "sys_script", (rule.as_row() for rule in BUILT_IN if rule.pack == PACK))
+    write_access(database, HERE)
 
 
 def _role(suffix: str) -> dict[str, str]:
