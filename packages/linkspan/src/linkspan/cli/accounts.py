@@ -267,7 +267,7 @@ def _tell_result(reply: Reply, result: Result) -> None:
 
 
 def _hint(reply: Reply, wiring: Wiring, account: str) -> None:
-    from linkspan.flows.govern import SETTLED
+    from linkspan.governance import SETTLED
 
     if wiring.account(account).profile != SETTLED:
         reply.say(f"write profile: {SETTLED} at {wiring.account(account).where}: apply follows that file")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from linkspan.flows.govern import REPORT_KIND, described
+from linkspan.flows.govern import REPORT_KIND
 from linkspan.flows.hub import Hub
 from linkspan.flows.pulse import Pulse
+from linkspan.governance import described
 from linkspan.store.ledger import Ledger
 from linkspan.store.reports import Reports
 from linkspan.store.requests import Requests
