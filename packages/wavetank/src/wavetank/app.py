@@ -52,6 +52,7 @@ def create(options: Options) -> tuple[Instance, Front]:
     instance = _instance(options)
     apis = Starlette(routes=api_routes())
     apis.state.instance = instance
+    apis.state.control = options.control
     surface = control_surface(instance) if options.control else None
     return instance, Front(instance, apis, surface)
 

@@ -46,6 +46,7 @@ class Instance:
         self._fresh = fresh or database.image
         self.zboot = zboot
         self.url = ""
+        self.tls_url = ""
         self.lock = threading.RLock()
         self.clock = clock
         self.ids: Ids = ids

@@ -72,7 +72,7 @@ class Serving:
             self._sockets.append(_socket(listen.host, listen.tls_port))
             self._contexts.append(found.context())
         self.instance, self._front = app.create(options)
-        self.instance.url = self.url
+        self.instance.url, self.instance.tls_url = self.url, self.tls_url or ""
         self._control = options.control
         self._servers: list[_Server] = []
         self._stopping = False

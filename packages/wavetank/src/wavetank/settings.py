@@ -162,6 +162,9 @@ class Settings:
     def get(self, name: str) -> Any:
         return self._values[name]
 
+    def default(self, name: str) -> Any:
+        return self._known[name].default
+
     def all(self) -> dict[str, Any]:
         return dict(self._values)
 

@@ -1,6 +1,7 @@
 """What was asked of an instance: a bounded log of every request outside `/-/`."""
 
 from collections import deque
+from itertools import islice
 from typing import Any
 
 CAPACITY = 200_000
@@ -37,6 +38,11 @@ class RequestLog:
         skip = max(0, n + 1 - self._rows[0][0])
         rows = list(self._rows)[skip:]
         return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+    def last(self, many: int) -> list[dict[str, Any]]:
+        """The newest requests, newest first."""
+        newest = islice(reversed(self._rows), many)
+        return [dict(zip(FIELDS, row, strict=True)) for row in newest]
 
     def clear(self) -> None:
         """Forgets the requests; the numbering goes on, so a reader's `since` stays true."""

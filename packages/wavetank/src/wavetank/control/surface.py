@@ -58,8 +58,8 @@ def application(instance: Instance) -> ASGIApp:
     router = Router(routes, redirect_slashes=False, default=_error(404, "no such control resource"))
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = _refusal(dict(scope["headers"]))
-        await (_error(403, refusal) if refusal else router)(scope, receive, send)
+        refused = refusal(dict(scope["headers"]))
+        await (_error(403, refused) if refused else router)(scope, receive, send)
 
     return guarded
 
@@ -181,7 +181,7 @@ def _name(body: Any) -> str:
     return name
 
 
-def _refusal(headers: Mapping[bytes, bytes]) -> str:
+def refusal(headers: Mapping[bytes, bytes]) -> str:
     """Why this caller is refused, or "": a page in a browser must not be able to steer an instance."""
     if b"origin" in headers:
         return "the control surface does not answer web pages"

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wavetank.apis.ui import approvals, page, updates
+from wavetank.apis.ui import approvals, page, start, updates
 from wavetank.apis.ui.page import Html, field, link, tag
 from wavetank.errors import PlatformError
 from wavetank.instance import Instance
@@ -107,7 +107,8 @@ def _angular_user(request: Request) -> Response:
 async def _home(request: Request) -> Response:
     instance, held = _instance(request), _held(request)
     if held is None:
-        return page.to_login(request)
+        at_start = request.url.path == "/" and start.wanted(request)
+        return start.start(request) if at_start else page.to_login(request)
     lists = (("incident", "Incidents"), ("sys_user", "Users"), ("sys_user_role", "Roles"))
     body = [
         tag("p", "Logged in as ", tag("b", held.who.user["name"]), f" ({held.who.user_name})."),
