@@ -8,6 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from packages.wavetank.tests import sample
 from wavetank import packs
 from wavetank.app import api_routes
 from wavetank.clock import Clock
@@ -22,7 +23,9 @@ from wavetank.security.passwords import hash_password
 @functools.cache
 def _image(pack: str) -> bytes:
     database = Database.open(None, now=Clock().text, new_sys_id=new_sys_id)
-    packs.load(database, pack)
+    packs.load(database, "" if pack == "sample" else pack)
+    if pack == "sample":
+        sample.load(database)
     return database.image()
 
 
@@ -52,9 +55,9 @@ def database(make_database: Callable[..., Database]) -> Iterator[Database]:
 
 @pytest.fixture
 def instance(make_database: Callable[..., Database]) -> Iterator[Instance]:
-    """An instance with the demo pack."""
+    """An instance with the rows of sample.py."""
     clock = Clock()
-    database = make_database("demo")
+    database = make_database("sample")
     database._now = clock.text
     made = Instance("dev", database, clock)
     yield made

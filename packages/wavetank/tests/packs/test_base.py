@@ -68,7 +68,7 @@ def test_the_names_that_clients_look_for_are_there(database: Database) -> None:
 
 
 def test_the_demo_incidents_are_sound(make_database: object) -> None:
-    database = make_database("demo")  # type: ignore[operator]
+    database = make_database("sample")  # type: ignore[operator]
     rows = database.find("incident")
     assert len(rows) == 20
     assert {row["state"] for row in rows} == {"1", "2", "3", "6", "7", "8"}
@@ -77,7 +77,7 @@ def test_the_demo_incidents_are_sound(make_database: object) -> None:
 
 
 def test_the_demo_changes_are_sound(make_database: object) -> None:
-    database = make_database("demo")  # type: ignore[operator]
+    database = make_database("sample")  # type: ignore[operator]
     rows = database.find("change_request")
     assert {row["state"] for row in rows} == {"-5", "-2", "3", "4"}
     assert {row["close_code"] != "" for row in rows if row["state"] == "3"} == {True}

@@ -49,7 +49,7 @@ def test_the_app_is_recognised_by_scope_and_table(admin: Any) -> None:
 
 
 def test_without_the_pack_there_is_no_app(make_database: Callable[..., Database]) -> None:
-    database = make_database("demo")
+    database = make_database("sample")
     assert database.dictionary.table(CONFIGURATION) is None
     assert database.first("sys_user_role", name=ROLE) is None
 
