@@ -1,33 +1,61 @@
 """Business rules that users add as `sys_script` rows: their conditions, field actions and abort.
 
-Scripts go through the seam in `behaviour.scripting`.
+What a rule states without a script is carried out (ServiceNow docs: "Business rules", "Create a business
+rule"); scripts go through the seam in `behaviour.scripting`.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
+from wavetank.behaviour import conditions
 from wavetank.behaviour.change import Change
-from wavetank.behaviour.engines import matches
 from wavetank.behaviour.scripting import ScriptEngine
+from wavetank.database.expressions import Context, NotAllowed, evaluate
 from wavetank.database.store import Row
 from wavetank.errors import operation_failed
 
-_CHANGING = re.compile(r"^(?:NQ|OR)?([a-z0-9_]+)(VALCHANGES|CHANGESTO|CHANGESFROM)(.*)$")
+_SAME = re.compile(r"([a-z0-9_]+)SAMEAS([a-z0-9_]+)")
+_JAVASCRIPT = "javascript:"
 
 
-def run(rule: Row, change: Change, engine: ScriptEngine | None) -> None:
-    """Run one rule. Raises PlatformError when it aborts the operation."""
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """A rule's row, and what it sets: (field, value, whether the value names another field)."""
+
+    row: Row
+    values: tuple[tuple[str, str, bool], ...]
+    roles: frozenset[str]
+    scripted: bool
+    before: bool
+
+
+def read(row: Row) -> Custom:
+    """A rule as its row has it."""
+    return Custom(
+        row=row,
+        values=tuple(_settings(row["template"])),
+        roles=frozenset(filter(None, row["role_conditions"].split(","))),
+        scripted=row["advanced"] == "true" and bool(row["script"]),
+        before=row["when"] == "before",
+    )
+
+
+def run(rule: Custom, change: Change, engine: ScriptEngine | None) -> None:
+    """Run one rule. Raises PlatformError when it aborts the operation; only before rules can."""
     if not _applies(rule, change, engine):
         return
-    _act(rule["template"], change)
-    aborted = rule["abort_action"] == "true"
-    if engine is not None and rule["advanced"] == "true" and rule["script"]:
-        aborted = engine.run(rule, change) or aborted
-    elif rule["advanced"] == "true" and rule["script"]:
-        _tell(rule, change)
-    if aborted:
-        abort(change, rule["name"], rule["sys_id"])
+    for name, value, field in rule.values:
+        if name in change.table.fields:
+            _set(change, name, change.row.get(value, "") if field else _value(change, value))
+    aborted = rule.row["abort_action"] == "true"
+    if rule.scripted and engine is not None:
+        aborted = engine.run(rule.row, change) or aborted
+    elif rule.scripted:
+        _tell(rule.row, change)
+    if aborted and rule.before:
+        abort(change, rule.row["name"], rule.row["sys_id"])
 
 
 def abort(change: Change, name: str, sys_id: str) -> None:
@@ -38,34 +66,55 @@ def abort(change: Change, name: str, sys_id: str) -> None:
     )
 
 
-def _applies(rule: Row, change: Change, engine: ScriptEngine | None) -> bool:
-    remaining: list[str] = []
-    for term in rule["filter_condition"].split("^"):
-        match = _CHANGING.match(term)
-        if match is None:
-            remaining.append(term)
-        elif not _changed(change, *match.groups()):
-            return False
-    if not matches(change, "^".join(remaining)):
+def _applies(rule: Custom, change: Change, engine: ScriptEngine | None) -> bool:
+    if rule.roles and not _held(rule, change):
         return False
-    if rule["condition"]:
-        return engine is not None and engine.condition(rule, change)
-    return True
-
-
-def _changed(change: Change, name: str, operator: str, value: str) -> bool:
-    if not change.changes(name):
+    if not conditions.applies(change, rule.row["filter_condition"]):
         return False
-    if operator == "CHANGESTO":
-        return change.row.get(name, "") == value
-    return operator == "VALCHANGES" or change.before(name) == value
+    if not rule.row["condition"]:
+        return True
+    if engine is None:
+        _tell(rule.row, change)
+        return False
+    return engine.condition(rule.row, change)
 
 
-def _act(template: str, change: Change) -> None:
-    for term in template.split("^"):
+def _held(rule: Custom, change: Change) -> bool:
+    """Whether the writer has one of the rule's roles, which are named by sys_id."""
+    if change.who is None:
+        return False
+    rows = (change.instance.database.get("sys_user_role", each) for each in rule.roles)
+    return any(change.who.has_role(row["name"]) for row in rows if row)
+
+
+def _settings(template: str) -> list[tuple[str, str, bool]]:
+    found: list[tuple[str, str, bool]] = []
+    for term in template.replace("^^", "\0").split("^"):
+        same = _SAME.fullmatch(term)
         name, sign, value = term.partition("=")
-        if sign and name in change.table.fields:
-            change.row[name] = value
+        if same:
+            found.append((same[1], same[2], True))
+        elif sign:
+            found.append((name, value.replace("\0", "^"), False))
+    return found
+
+
+def _value(change: Change, value: str) -> str:
+    if not value.startswith(_JAVASCRIPT):
+        return value
+    context = Context(now=change.now, user=change.user, user_name=change.user_name)
+    try:
+        found = evaluate(value.removeprefix(_JAVASCRIPT), context)
+    except NotAllowed:
+        return ""
+    return found if isinstance(found, str) else ",".join(found)
+
+
+def _set(change: Change, name: str, value: str) -> None:
+    if change.table.fields[name].type == "journal_input":
+        change.journals.append((name, value))
+    else:
+        change.row[name] = value
 
 
 def _tell(rule: Row, change: Change) -> None:
