@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from packages.wavetank.tests import sample
 from wavetank import packs
-from wavetank.app import api_routes
+from wavetank.app import apis_for
 from wavetank.clock import Clock
 from wavetank.database.store import Database
 from wavetank.front import Front
@@ -69,9 +68,7 @@ class Api:
 
     def __init__(self, instance: Instance, user: str, password: str) -> None:
         self.instance = instance
-        apis = Starlette(routes=api_routes())
-        apis.state.instance = instance
-        application = Front(instance, apis, None)
+        application = Front(instance, apis_for(instance), None)
         self.client = TestClient(application, base_url="http://dev.example:8080")
         self.client.auth = (user, password)
 

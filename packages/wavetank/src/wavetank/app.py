@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from wavetank import packs
-from wavetank.apis import oauth, stats, ui
+from wavetank.apis import metadata, oauth, stats, tinyurl, ui
 from wavetank.apis import table as table_api
 from wavetank.clock import Clock
 from wavetank.control.surface import application as control_surface
@@ -39,9 +39,20 @@ def api_routes() -> list[BaseRoute]:
     return [
         *table_api.routes(),
         *stats.routes(),
+        *tinyurl.routes(),
+        *metadata.routes(),
         *oauth.routes(),
         *ui.routes(),
     ]
+
+
+def apis_for(instance: Instance) -> Starlette:
+    """Every API and page of an instance, as the front door calls them."""
+    apis = Starlette(routes=api_routes())
+    # An address with a slash too many is nothing the platform would send a redirect for.
+    apis.router.redirect_slashes = False
+    apis.state.instance = instance
+    return apis
 
 
 def create(options: Options) -> tuple[Instance, Front]:

@@ -91,3 +91,23 @@ def too_large(length: int, allowed: int) -> PlatformError:
 def unreadable_body(reason: str) -> PlatformError:
     """A body that is not the JSON it should be. The platform's own wording is not verified."""
     return PlatformError(400, "Exception while reading request", reason)
+
+
+def not_acceptable(accept: str) -> PlatformError:
+    """The caller takes neither JSON nor XML. The platform's own wording is not verified."""
+    return PlatformError(406, "Not Acceptable", f"No supported response format in Accept: {accept}")
+
+
+def unsupported_media(kind: str) -> PlatformError:
+    """A body in neither JSON nor XML. The platform's own wording is not verified."""
+    return PlatformError(415, "Unsupported Media Type", f"Content-Type {kind} is not supported")
+
+
+def method_refused(method: str) -> PlatformError:
+    """A method that the resource does not have. The platform's own wording is not verified."""
+    return PlatformError(405, "Method not supported", f"{method} is not supported here")
+
+
+def bad_number(name: str, text: str) -> PlatformError:
+    """A parameter that counts rows and is no count. That it is refused at all is not verified."""
+    return PlatformError(400, "Invalid request parameter", f"{name} is not a number of rows: {text}")

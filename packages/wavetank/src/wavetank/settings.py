@@ -145,8 +145,44 @@ ALL: tuple[Setting, ...] = (
     ),
     _choice("approval_needs", "all", "any", says="whose approval a task needs: every approver's or one's"),
     Setting("rate_commit_seconds", 30, (), "how often the counts of a rate limit rule are committed"),
+    _choice(
+        "bad_number",
+        "ignored",
+        "refused",
+        says="a sysparm_limit or sysparm_offset that is no number, or negative",
+    ),
+    _choice(
+        "json_quotes",
+        "double",
+        "single_too",
+        says="JSON bodies with 'single' quotes, as some samples have them",
+    ),
+    _choice(
+        "no_response_body",
+        "204",
+        "kept",
+        says="the status of a write whose caller wants no body: 204, or what it would be with one",
+    ),
+    _choice("unknown_view", "all", "default", says="the fields of a sysparm_view that does not exist"),
+    _choice("view_layout", "list", "form", says="whose fields sysparm_view means: the list's or the form's"),
+    _choice("trailing_slash", "ignored", "refused", says="the slash at the end of an API's address"),
+    _choice("table_schema", "columns", "list", says="what /api/now/doc/table/schema/{table} answers"),
     Setting("rate_rules", [], (), "inbound rate limits: [{table, user, path, limit, seconds, sys_id}]"),
     Setting("release", "australia", (), "the family release that is emulated"),
+    Setting("attachment_scan_seconds", 2, (), "how long an attached file waits for its virus scan"),
+    _choice(
+        "attachment_author_names",
+        "shown",
+        "left_out",
+        says="whether attachments carry created_by_name and updated_by_name",
+    ),
+    _choice(
+        "attachment_content_type",
+        "assumed",
+        "needed",
+        says="a file sent without a Content-Type: taken as application/octet-stream, or refused",
+    ),
+    Setting("batch_quota_seconds", 30, (), "a batch longer than this leaves its other requests unserviced"),
 )
 
 

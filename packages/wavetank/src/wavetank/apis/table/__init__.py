@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from wavetank import errors
+from wavetank.apis.endpoint import endpoint
 from wavetank.apis.table.call import JSON, Call, call_of, context_of, json_of, query_of, readable
 from wavetank.apis.table.reading import list_of, record_of
 from wavetank.apis.table.writing import create, delete, update
-from wavetank.errors import PlatformError
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -30,10 +28,11 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 def routes() -> list[Route]:
     """The routes of the API. They need `request.app.state.instance` and `request.state.session`."""
+    answer = endpoint(lambda request, instance, body: _dispatch(call_of(request, instance, body)))
     return [
-        Route(f"/api/now{version}/table/{path}", endpoint, methods=_METHODS)
+        Route(f"/api/now{version}/table/{path}", answer, methods=_METHODS)
         for version in ("", "/v1", "/v2")
-        for path, endpoint in (("{table}", _answer), ("{table}/{sys_id}", _answer))
+        for path in ("{table}", "{table}/{sys_id}")
     ]
 
 
@@ -68,16 +67,6 @@ def ask(
     )
 
 
-async def _answer(request: Request) -> Response:
-    body = await request.body()
-    instance: Instance = request.app.state.instance
-    try:
-        with instance.lock:
-            return _dispatch(call_of(request, instance, body))
-    except PlatformError as error:
-        return Response(msgspec.json.encode(error.body()), error.status, dict(error.headers), media_type=JSON)
-
-
 def _dispatch(call: Call) -> Response:
     if call.method in {"GET", "HEAD"}:
         return record_of(call) if call.sys_id else list_of(call)
@@ -87,4 +76,4 @@ def _dispatch(call: Call) -> Response:
         return update(call)
     if call.method == "DELETE" and call.sys_id:
         return delete(call)
-    raise PlatformError(405, "Method not supported", f"{call.method} is not supported here")
+    raise errors.method_refused(call.method)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from wavetank import errors
+from wavetank.apis import media, tinyurl
+from wavetank.apis.table import views
 from wavetank.database.dictionary import Table
 from wavetank.database.formats import strftime_format
 from wavetank.database.query import Condition, Context, Query, parse
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
 
 LARGEST = 2**53
-JSON = "application/json;charset=UTF-8"
+JSON = media.JSON
 TRUE = frozenset({"true", "1", "yes"})
+# ServiceNow docs: Available system properties. Links then name the instance, whatever host was asked.
+OWN_HOST = "glide.rest.replace_request_host_with_property"
 _VERSION = re.compile(r"/api/now(/v\d+)/")
 
 
@@ -44,13 +47,20 @@ class Call:
     params: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    kind: media.Kind = "json"
 
     def flag(self, name: str) -> bool:
-        return self.params.get(name, "").lower() in TRUE
+        """Whether a parameter says yes, in any case and with blanks around it."""
+        return self.params.get(name, "").strip().lower() in TRUE
 
     def count(self, name: str, default: int) -> int:
+        """A parameter that counts rows. Raises PlatformError 400 for none, if a setting says so."""
         text = self.params.get(name, "").strip()
-        return min(int(text), LARGEST) if text.isdecimal() and len(text) < 20 else default
+        if text.isascii() and text.isdecimal():
+            return min(int(text[:20]), LARGEST)
+        if text and self.instance.settings.get("bad_number") == "refused":
+            raise errors.bad_number(name, text)
+        return default
 
     @property
     def address(self) -> str:
@@ -70,7 +80,7 @@ def call_of(request: Request, instance: Instance, body: bytes) -> Call:
     query_string = request.scope["query_string"].decode("latin-1")
     method = request.method
     if method == "POST":
-        method = request.headers.get("x-http-method-override", method).upper()
+        method = request.headers.get("x-http-method-override", method).strip().upper()
     return Call(
         instance=instance,
         session=request.state.session,
@@ -78,13 +88,31 @@ def call_of(request: Request, instance: Instance, body: bytes) -> Call:
         version=version[1] if version else "",
         table=table,
         sys_id=request.path_params.get("sys_id", ""),
-        base=f"{request.url.scheme}://{request.headers.get('host') or request.url.netloc}",
+        base=base_of(request, instance),
         path=request.url.path,
         query_string=query_string,
-        params=dict(parse_qsl(query_string, keep_blank_values=True)),
+        params=tinyurl.replayed(instance, params_of(query_string)),
         headers=request.headers,
         body=body,
+        kind=media.wanted(request.headers.get("accept", "")),
     )
+
+
+def params_of(query_string: str) -> dict[str, str]:
+    """The parameters of an address; of one that is there twice, the first."""
+    params: dict[str, str] = {}
+    for name, value in parse_qsl(query_string, keep_blank_values=True):
+        params.setdefault(name.strip(), value)
+    return params
+
+
+def base_of(request: Request, instance: Instance) -> str:
+    """What links begin with: the address the caller used, or the instance's own if a property says so."""
+    if instance.property(OWN_HOST, "false") == "true":
+        own = instance.property("glide.servlet.uri") or instance.url
+        if own:
+            return own.rstrip("/")
+    return f"{request.url.scheme}://{request.headers.get('host') or request.url.netloc}"
 
 
 def readable(call: Call) -> bool:
@@ -100,14 +128,15 @@ def query_of(call: Call) -> Query:
     if "sysparm_query" in call.params:
         return parse(call.params["sysparm_query"])
     groups = [
-        (_named(call, name, value),)
+        _named(call, name, value)
         for name, value in call.params.items()
         if not name.startswith("sysparm_") and call.instance.dictionary.walk(call.table.name, name)
     ]
     return Query(blocks=(tuple(groups),) if groups else ())
 
 
-def _named(call: Call, name: str, value: str) -> Condition:
+def _named(call: Call, name: str, value: str) -> tuple[Condition, ...]:
+    """The conditions of a name-value pair, of which one must be met."""
     steps = call.instance.dictionary.walk(call.table.name, name)
     assert steps is not None
     field = steps[-1]
@@ -119,8 +148,10 @@ def _named(call: Call, name: str, value: str) -> Condition:
     if field.is_reference and value and field.key == "sys_id":
         target = call.instance.dictionary.table(field.reference)
         if target is not None and call.instance.database.get(target.name, value) is None:
-            return Condition(f"{name}.{target.display}", "=", value)
-    return Condition(name, "=", value)
+            # ServiceNow docs: Table API, name-value pairs: `assigned_to=john.smith`.
+            names = (target.display, *(("user_name",) if "user_name" in target.fields else ()))
+            return tuple(Condition(f"{name}.{each}", "=", value) for each in names)
+    return (Condition(name, "=", value),)
 
 
 def context_of(call: Call) -> Context:
@@ -142,8 +173,12 @@ def context_of(call: Call) -> Context:
 
 
 def paths_of(call: Call) -> list[str]:
+    """The keys of the answer: the fields asked for, else those of the view asked for, else all."""
     asked = [each.strip() for each in call.params.get("sysparm_fields", "").split(",")]
-    return list(dict.fromkeys(filter(None, asked))) or list(call.table.fields)
+    if found := list(dict.fromkeys(filter(None, asked))):
+        return found
+    view = call.params.get("sysparm_view", "").strip()
+    return (views.fields_of(call.instance, call.table, view) if view else []) or list(call.table.fields)
 
 
 def formats_of(call: Call) -> tuple[str, str]:
@@ -154,4 +189,17 @@ def formats_of(call: Call) -> tuple[str, str]:
 
 
 def json_of(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(value), status, dict(headers or {}), media_type=JSON)
+    return media.answer("json", value, status, headers)
+
+
+def answer(call: Call, result: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """The response with a result, in the caller's format; without its body for HEAD."""
+    value = {"result": result}
+    if call.headers.get("x-wantsessiondebugmessages", "").strip().lower() == "true":
+        # Messages come only while session debugging is on, which needs the UI (ServiceNow docs: Return
+        # session debug logs in a REST response); here it never is.
+        value["session"] = {"debug_logs": []}
+    made = media.answer(call.kind, value, status, headers)
+    if call.method == "HEAD":
+        made.body = b""
+    return made

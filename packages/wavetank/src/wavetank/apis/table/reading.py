@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_plus
 
 from starlette.responses import Response
 
 from wavetank import errors
-from wavetank.database.query import Condition, Query, compile_query
-
-if TYPE_CHECKING:
-    pass
-
-from wavetank.apis.table.call import Call, context_of, json_of, query_of, readable
+from wavetank.apis.table.call import Call, answer, context_of, query_of, readable
 from wavetank.apis.table.pages import page_of, total_of
+from wavetank.database.query import Condition, Query, compile_query
 
 DEFAULT_LIMIT = 10_000
 # Tables that say no instead of showing nothing (measured on a developer instance).
@@ -44,7 +40,7 @@ def list_of(call: Call) -> Response:
             headers["Link"] = link
     if not shown and call.version == "/v1":
         raise errors.no_record()
-    return json_of({"result": shown}, 200, headers)
+    return answer(call, shown, 200, headers)
 
 
 def link_of(call: Call, limit: int, offset: int, total: int | None, shown: int) -> str:
@@ -78,7 +74,7 @@ def record_of(call: Call) -> Response:
     shown = shown_record(call, call.sys_id)
     if shown is None:
         raise errors.no_record()
-    return json_of({"result": shown})
+    return answer(call, shown)
 
 
 def shown_record(call: Call, sys_id: str) -> dict[str, Any] | None:

@@ -5,27 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import msgspec
 from starlette.responses import Response
 
 from wavetank import errors
+from wavetank.apis import media
+from wavetank.apis.table.call import TRUE, Call, answer, formats_of, readable
+from wavetank.apis.table.reading import shown_record
 from wavetank.behaviour import pipeline
 from wavetank.database.dictionary import PASSWORDS
 from wavetank.database.store import Row
 from wavetank.database.values import DROPPED, Reader, as_text
-from wavetank.errors import PlatformError
-
-if TYPE_CHECKING:
-    pass
-
-from wavetank.apis.table.call import TRUE, Call, formats_of, json_of, readable
-from wavetank.apis.table.reading import shown_record
 
 MEGABYTE = 1_048_576
 # A sys_id that the caller brings is not taken for these (measured on a developer instance).
 OWN_IDS = frozenset({"sys_security_acl", "sys_security_acl_role"})
+ADMIN_ONLY = "glide.rest.table_api.admin_only_sys_fields"
 _STAMPS = frozenset({"sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by", "sys_mod_count"})
 # What a caller may bring as a sys_id: it becomes part of addresses. The platform's own check is not verified.
 _SYS_ID = re.compile(r"[0-9A-Za-z_-]{1,32}")
@@ -90,30 +86,19 @@ def _existing(call: Call, operation: Any, name: str) -> Row:
 
 
 def _written(call: Call, row: Row, status: int, headers: dict[str, str]) -> Response:
-    if call.headers.get("x-no-response-body", "").lower() in TRUE:
-        return Response(status_code=204, headers=headers)
-    return json_of({"result": shown_record(call, row["sys_id"]) or {}}, status, headers)
+    if call.headers.get("x-no-response-body", "").strip().lower() in TRUE:
+        kept = call.instance.settings.get("no_response_body") == "kept"
+        return Response(status_code=status if kept else 204, headers=headers)
+    return answer(call, shown_record(call, row["sys_id"]) or {}, status, headers)
 
 
 def _body(call: Call) -> Mapping[str, Any]:
-    """The JSON object of the body; of an array, the first. Raises 400."""
+    """The record in the body, JSON or XML; of several, the first. Raises 400 or 415."""
     allowed = int(call.instance.number("glide.rest.max_content_length", 10) * MEGABYTE)
     if len(call.body) > allowed:
         raise errors.too_large(len(call.body), allowed)
-    kind = call.headers.get("content-type", "").lower()
-    if "xml" in kind:
-        raise PlatformError(415, "Unsupported media type", "Only application/json is served here")
-    if not call.body.strip():
-        return {}
-    try:
-        found = msgspec.json.decode(call.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise errors.unreadable_body(f"The payload is not valid JSON: {error}") from error
-    if isinstance(found, list):
-        found = found[0] if found else {}
-    if not isinstance(found, dict):
-        raise errors.unreadable_body("The payload is not a JSON object")
-    return found
+    lenient = call.instance.settings.get("json_quotes") == "single_too"
+    return media.record(call.headers.get("content-type", ""), call.body, single_quotes=lenient)
 
 
 def _values(call: Call, given: Mapping[str, Any], operation: Any, row: Row | None) -> dict[str, str]:
@@ -123,7 +108,7 @@ def _values(call: Call, given: Mapping[str, Any], operation: Any, row: Row | Non
     refused = sorted(denied & set(given))
     if refused and instance.settings.get("field_write_denied") == "403":
         raise errors.write_refused("insert" if row is None else "update")
-    stamps = frozenset() if call.flag("sysparm_suppress_auto_sys_field") else _STAMPS
+    stamps = _kept_to_the_system(call)
     reader = _reader(call)
     values: dict[str, str] = {}
     for name, value in given.items():
@@ -137,6 +122,14 @@ def _values(call: Call, given: Mapping[str, Any], operation: Any, row: Row | Non
         if stored is not DROPPED:
             values[name] = stored
     return values
+
+
+def _kept_to_the_system(call: Call) -> frozenset[str]:
+    """The system fields that a body cannot set (ServiceNow docs: Restrict write access on system fields)."""
+    only_admin = call.instance.property(ADMIN_ONLY, "false") == "true"
+    if only_admin and not call.session.is_admin:
+        return _STAMPS | {"sys_id"}
+    return frozenset() if call.flag("sysparm_suppress_auto_sys_field") else _STAMPS
 
 
 def _reader(call: Call) -> Reader:

@@ -1,0 +1,35 @@
+"""What every endpoint of a REST API does around its own work: the body, the lock, and how errors are said."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wavetank.apis import media
+from wavetank.errors import PlatformError
+
+if TYPE_CHECKING:
+    from wavetank.instance import Instance
+
+Work = Callable[[Request, "Instance", bytes], Response]
+
+
+def endpoint(work: Work) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that answers with what `work` makes of a request, while nobody else touches the instance.
+
+    A PlatformError that `work` raises is answered in the format the caller takes.
+    """
+
+    async def answer(request: Request) -> Response:
+        body = await request.body()
+        instance: Instance = request.app.state.instance
+        try:
+            with instance.lock:
+                return work(request, instance, body)
+        except PlatformError as error:
+            return media.refused(error, request.headers.get("accept", ""))
+
+    return answer
