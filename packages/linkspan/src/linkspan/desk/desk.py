@@ -13,16 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select
 
 from linkspan.core import clock
-from linkspan.core.errors import NotFound, Rejected, Stale
+from linkspan.core.errors import Rejected
 from linkspan.desk.follow_ups import PERSON, FollowUps
-from linkspan.desk.replies import already_done, checked_key, key_reused, remember
+from linkspan.desk.replies import checked_key, key_reused
+from linkspan.desk.shelf import Shelf, told
 from linkspan.desk.values import (
     DEFAULTS,
-    FIELDS,
     FINAL_STATUSES,
+    NUMBERS,
     PEER_LIMITS,
     PERSON_LIMITS,
     Event,
@@ -31,8 +32,6 @@ from linkspan.desk.values import (
     checked_fields,
     checked_text,
     invalid,
-    number_in,
-    number_text,
 )
 from linkspan.store import Database
 from linkspan.store.tables import desk_event, desk_incident, desk_update
@@ -41,17 +40,16 @@ Order = Literal["number", "changed"]
 SYNC = "sync"
 OTHER = "another incident"
 
-# Built once: building a statement costs more than running it.
-_BY_ID = select(desk_incident).where(desk_incident.c.id == bindparam("wanted"))
-_LOCKED = _BY_ID.with_for_update()
-_BY_KEY = select(desk_incident).where(desk_incident.c.key == bindparam("wanted"))
-_TAKEN = select(func.max(desk_incident.c.number))
-_CHANGE = (
-    update(desk_incident)
-    .where(desk_incident.c.id == bindparam("wanted"), desk_incident.c.version == bindparam("seen"))
-    .values({name: bindparam(name) for name in (*FIELDS, "version", "updated_at")})
-    .returning(desk_incident)
+SHELF = Shelf(
+    word="incident",
+    table=desk_incident,
+    events=desk_event,
+    subject="incident_id",
+    numbers=NUMBERS,
+    made=Incident,
 )
+
+# Built once: building a statement costs more than running it.
 _NEW_UPDATE = insert(desk_update).returning(desk_update)
 _UPDATE_BY_KEY = select(desk_update).where(desk_update.c.key == bindparam("wanted"))
 _TIMELINE = (
@@ -63,7 +61,6 @@ _UPDATES = (
     .order_by(desk_update.c.seq)
     .limit(bindparam("most"))
 )
-_NEW_EVENT = insert(desk_event).returning(desk_event)
 _EVENTS = (
     select(desk_event)
     .where(desk_event.c.seq > bindparam("after"))
@@ -94,7 +91,7 @@ class Desk:
         self._database = database
         self._listeners: list[Callable[[Event], None]] = []
         self._lock = threading.Lock()
-        self.follow_ups = FollowUps(database, self._tell)
+        self.follow_ups = FollowUps(database, self._tell, incidents=SHELF)
 
     # --- writing
 
@@ -105,12 +102,12 @@ class Desk:
         fields = checked_fields(fields, by_person=by_person)
         key = checked_key(key, by_person=by_person)
         with self._database.begin() as transaction:
-            if key and (known := _incident_by_key(transaction, key)):
+            if known := SHELF.by_key(transaction, key):
                 return known
-            row = _insert_incident(transaction, fields, key)
-            event = _append_event(transaction, row, origin)
+            incident = SHELF.add(transaction, fields, key=key)
+            event = SHELF.append_event(transaction, incident, origin)
         self._tell(event)
-        return row
+        return incident
 
     def edit(
         self,
@@ -126,18 +123,18 @@ class Desk:
         fields = checked_fields(changes, by_person=by_person)
         key = checked_key(key, by_person=by_person)
         with self._database.begin() as transaction:
-            before = _locked_incident(transaction, incident)
-            if key and already_done(transaction, key, incident, otherwise=OTHER):
-                return before
-            _refuse_stale(before, version)
-            fields = {name: value for name, value in fields.items() if before.values[name] != value}
-            if by_person and "status" in fields and before.status in FINAL_STATUSES:
-                raise _final(before)
-            if not fields:
-                return before
-            after = _write_incident(transaction, before, fields)
-            remember(transaction, key, incident)
-            event = _append_event(transaction, after, origin)
+            after, changed = SHELF.edit(
+                transaction,
+                incident,
+                fields,
+                key=key,
+                version=version,
+                otherwise=OTHER,
+                refuse=_refuse_final if by_person else None,
+            )
+            if not changed:
+                return after
+            event = SHELF.append_event(transaction, after, origin)
         self._tell(event)
         return after
 
@@ -163,12 +160,12 @@ class Desk:
         author = checked_text("author", author, limits["author"])
         key = checked_key(key, by_person=by_person)
         with self._database.begin() as transaction:
-            before = _locked_incident(transaction, incident)
+            before = SHELF.locked(transaction, incident)
             if key and (known := _update_by_key(transaction, key, incident)):
                 return known
             entry = _insert_update(transaction, incident, text, author, at, key)
-            after = _write_incident(transaction, before, {})
-            event = _append_event(transaction, after, origin)
+            after = SHELF.write(transaction, before, {})
+            event = SHELF.append_event(transaction, after, origin)
         self._tell(event)
         return entry
 
@@ -184,13 +181,7 @@ class Desk:
 
     def incident(self, incident: str) -> Incident | None:
         """The incident by id or number, None when there is none."""
-        with self._database.read() as transaction:
-            row = transaction.execute(
-                select(desk_incident).where(
-                    or_(desk_incident.c.id == incident, desk_incident.c.number == number_in(incident))
-                )
-            ).first()
-        return _incident(row) if row else None
+        return SHELF.find(self._database, incident)
 
     def incidents(
         self,
@@ -217,7 +208,7 @@ class Desk:
             query = query.where(
                 or_(
                     desk_incident.c.name.ilike(pattern, escape="\\"),
-                    desk_incident.c.number == number_in(search),
+                    desk_incident.c.number == NUMBERS.read(search),
                 )
             )
         if after_seq:
@@ -228,7 +219,7 @@ class Desk:
         with self._database.read() as transaction:
             total = _count(transaction, query)
             rows = transaction.execute(page.limit(limit).offset(offset)).all()
-        return Incidents(rows=[_incident(row) for row in rows], total=total)
+        return Incidents(rows=[SHELF.entry(row) for row in rows], total=total)
 
     def timeline(self, incident: str, *, limit: int = 1000) -> list[Update]:
         """The last ``limit`` updates of one incident, oldest first."""
@@ -239,28 +230,28 @@ class Desk:
             .limit(limit)
         )
         with self._database.read() as transaction:
-            return [_update(row) for row in reversed(transaction.execute(query).all())]
+            return [Update(**told(row)) for row in reversed(transaction.execute(query).all())]
 
     def fetch(self, incident: str) -> tuple[Incident, list[Update]] | None:
         """One incident by id with its whole timeline, read at one moment."""
         with self._database.read() as transaction:
-            row = transaction.execute(_BY_ID, {"wanted": incident}).first()
-            if row is None:
+            found = SHELF.by_id(transaction, incident)
+            if found is None:
                 return None
             notes = transaction.execute(_TIMELINE, {"wanted": incident}).all()
-        return _incident(row), [_update(entry) for entry in notes]
+        return found, [Update(**told(entry)) for entry in notes]
 
     def updates(self, *, after: int = 0, limit: int = 500) -> list[Update]:
         """Updates of all incidents after ``seq`` ``after``, in order."""
         with self._database.read() as transaction:
             rows = transaction.execute(_UPDATES, {"after": after, "most": limit}).all()
-        return [_update(row) for row in rows]
+        return [Update(**told(row)) for row in rows]
 
     def events(self, *, after: int = 0, limit: int = 500) -> list[Event]:
         """Changes after ``seq`` ``after``, in order."""
         with self._database.read() as transaction:
             rows = transaction.execute(_EVENTS, {"after": after, "most": limit}).all()
-        return [_event(row) for row in rows]
+        return [Event(**told(row)) for row in rows]
 
     def last_seq(self) -> int:
         """The seq of the newest event, 0 when nothing has happened yet."""
@@ -281,49 +272,6 @@ class Desk:
 # --- one statement each, inside the caller's transaction
 
 
-def _insert_incident(transaction: Connection, fields: Mapping[str, str], key: str) -> Incident:
-    now = clock.now()
-    incident = Incident(
-        id=uuid.uuid4().hex,
-        number=_next_number(transaction),
-        version=1,
-        key=key,
-        created_at=now,
-        updated_at=now,
-        name=fields["name"],
-        summary=fields["summary"],
-        severity=fields["severity"],
-        status=fields["status"],
-    )
-    transaction.execute(
-        insert(desk_incident).values(
-            id=incident.id,
-            number=number_in(incident.number),
-            version=1,
-            key=key or None,
-            created_at=now,
-            updated_at=now,
-            **incident.values,
-        )
-    )
-    return incident
-
-
-def _write_incident(transaction: Connection, before: Incident, fields: Mapping[str, str]) -> Incident:
-    changed = {
-        **before.values,
-        **fields,
-        "version": before.version + 1,
-        "updated_at": clock.now(),
-        "wanted": before.id,
-        "seen": before.version,
-    }
-    row = transaction.execute(_CHANGE, changed).first()
-    if row is None:
-        raise _stale(before)
-    return _incident(row)
-
-
 def _insert_update(
     transaction: Connection, incident: str, text: str, author: str, at: float | None, key: str
 ) -> Update:
@@ -336,37 +284,7 @@ def _insert_update(
         "key": key or None,
     }
     row = transaction.execute(_NEW_UPDATE, values).one()
-    return _update(row)
-
-
-def _append_event(transaction: Connection, incident: Incident, origin: str) -> Event:
-    values = {
-        "incident_id": incident.id,
-        "version": incident.version,
-        "key": incident.key,
-        "at": incident.updated_at,
-        "origin": origin,
-    }
-    row = transaction.execute(_NEW_EVENT, values).one()
-    return _event(row)
-
-
-def _next_number(transaction: Connection) -> str:
-    # In the same serialised transaction as the insert, so no number is given twice.
-    taken = transaction.execute(_TAKEN).scalar() or 0
-    return number_text(taken + 1)
-
-
-def _locked_incident(transaction: Connection, incident: str) -> Incident:
-    row = transaction.execute(_LOCKED, {"wanted": incident}).first()
-    if row is None:
-        raise NotFound("There is no such incident on the desk.", where=f"desk incident {incident[:64]}")
-    return _incident(row)
-
-
-def _incident_by_key(transaction: Connection, key: str) -> Incident | None:
-    row = transaction.execute(_BY_KEY, {"wanted": key}).first()
-    return _incident(row) if row else None
+    return Update(**told(row))
 
 
 def _update_by_key(transaction: Connection, key: str, incident: str) -> Update | None:
@@ -375,71 +293,21 @@ def _update_by_key(transaction: Connection, key: str, incident: str) -> Update |
         return None
     if row.incident_id != incident:
         raise key_reused(OTHER)
-    return _update(row)
+    return Update(**told(row))
 
 
 def _count(transaction: Connection, query: Select[tuple[object, ...]]) -> int:
     return transaction.execute(select(func.count()).select_from(query.subquery())).scalar_one()
 
 
-def _incident(row: Row[tuple[object, ...]]) -> Incident:
-    return Incident(
-        id=row.id,
-        number=number_text(row.number),
-        name=row.name,
-        summary=row.summary,
-        severity=row.severity,
-        status=row.status,
-        version=row.version,
-        key=row.key or "",
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-def _update(row: Row[tuple[object, ...]]) -> Update:
-    return Update(
-        id=row.id,
-        incident=row.incident_id,
-        text=row.text,
-        author=row.author,
-        at=row.at,
-        key=row.key or "",
-        seq=row.seq,
-    )
-
-
-def _event(row: Row[tuple[object, ...]]) -> Event:
-    return Event(
-        seq=row.seq,
-        incident=row.incident_id,
-        version=row.version,
-        key=row.key or "",
-        at=row.at,
-        origin=row.origin,
-    )
-
-
 # --- refusals
 
 
-def _refuse_stale(incident: Incident, version: int | None) -> None:
-    if version is not None and incident.version != version:
-        raise _stale(incident)
-
-
-def _stale(incident: Incident) -> Stale:
-    return Stale(
-        f"{incident.number} has changed meanwhile (it is at version {incident.version}).",
-        fix="Read it again and repeat what still applies.",
-        where=f"desk incident {incident.id}",
-    )
-
-
-def _final(incident: Incident) -> Rejected:
-    return Rejected(
-        f"{incident.number} is {incident.status}, and that is final.",
-        fix="Declare a new incident and mention this one.",
-        where=f"desk incident {incident.id}",
-        code="final_status",
-    )
+def _refuse_final(incident: Incident, changes: Mapping[str, str]) -> None:
+    if "status" in changes and incident.status in FINAL_STATUSES:
+        raise Rejected(
+            f"{incident.number} is {incident.status}, and that is final.",
+            fix="Declare a new incident and mention this one.",
+            where=f"desk incident {incident.id}",
+            code="final_status",
+        )

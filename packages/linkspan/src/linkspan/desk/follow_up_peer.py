@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from linkspan.core.errors import Rejected
-from linkspan.core.peer import PeerEvent, PeerIncident, PeerNote, Pulled
+from linkspan.core.peer import PeerIncident, PeerNote, Pulled
 from linkspan.desk.desk import SYNC, Desk
-from linkspan.desk.peer import cursor_seq
+from linkspan.desk.peer import cursor_seq, pulled
 from linkspan.desk.values import FOLLOW_UP_DEFAULTS, FollowUp
 
 
@@ -24,20 +24,7 @@ class DeskFollowUpPeer:
     def pull(self, cursor: str, limit: int = 500) -> Pulled:
         """Events after ``cursor``, oldest first. Raises Rejected when the cursor is not one of ours."""
         events = self._desk.follow_ups.events(after=cursor_seq(cursor), limit=limit)
-        return Pulled(
-            events=tuple(
-                PeerEvent(
-                    id=str(event.seq),
-                    incident=event.follow_up,
-                    version=event.version,
-                    key=event.key,
-                    at=event.at,
-                )
-                for event in events
-            ),
-            cursor=str(events[-1].seq) if events else cursor,
-            more=len(events) == limit,
-        )
+        return pulled(events, cursor, limit)
 
     def fetch(self, incident: str) -> PeerIncident | None:
         """The follow-up as it is now."""

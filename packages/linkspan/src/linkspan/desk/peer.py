@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from linkspan.core.errors import Rejected
 from linkspan.core.peer import PeerEvent, PeerIncident, PeerNote, Pulled
 from linkspan.desk.desk import SYNC, Desk
-from linkspan.desk.values import PEER_LIMITS, Incident, Update
+from linkspan.desk.values import PEER_LIMITS, Event, Incident, Update
 
 
 class DeskPeer:
@@ -25,20 +25,7 @@ class DeskPeer:
     def pull(self, cursor: str, limit: int = 500) -> Pulled:
         """Events after ``cursor``, oldest first. Raises Rejected when the cursor is not one of ours."""
         events = self._desk.events(after=cursor_seq(cursor), limit=limit)
-        return Pulled(
-            events=tuple(
-                PeerEvent(
-                    id=str(event.seq),
-                    incident=event.incident,
-                    version=event.version,
-                    key=event.key,
-                    at=event.at,
-                )
-                for event in events
-            ),
-            cursor=str(events[-1].seq) if events else cursor,
-            more=len(events) == limit,
-        )
+        return pulled(events, cursor, limit)
 
     def fetch(self, incident: str) -> PeerIncident | None:
         """The incident with its whole timeline, read at one moment."""
@@ -71,6 +58,24 @@ class DeskPeer:
             key=incident.key,
             url=f"{self._url}/desk/{incident.number}" if self._url else "",
         )
+
+
+def pulled(events: Sequence[Event], cursor: str, limit: int) -> Pulled:
+    """Events of the desk that came after ``cursor``, as a sync takes them."""
+    return Pulled(
+        events=tuple(
+            PeerEvent(
+                id=str(event.seq),
+                incident=event.follow_up or event.incident,
+                version=event.version,
+                key=event.key,
+                at=event.at,
+            )
+            for event in events
+        ),
+        cursor=str(events[-1].seq) if events else cursor,
+        more=len(events) == limit,
+    )
 
 
 def _note(entry: Update) -> PeerNote:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from linkspan.core.errors import Rejected
@@ -24,9 +24,6 @@ FOLLOW_UP_DEFAULTS: Mapping[str, str] = {
     "priority": "medium",
     "assignee": "",
 }
-
-_NUMBER = re.compile(r"(?:DESK-)?0*([0-9]{1,9})\Z", re.IGNORECASE)
-_FOLLOW_UP_NUMBER = re.compile(r"(?:FU-)?0*([0-9]{1,9})\Z", re.IGNORECASE)
 
 # People get the sizes a ServiceNow record can take back; the sync may bring anything a field of the
 # platform can hold, so its bound only keeps the store sane.
@@ -50,6 +47,25 @@ PEER_LIMITS: Mapping[str, int] = {
     "description": 262_144,
     "assignee": 400,
 }
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """How the numbers of one kind of entry are written: DESK-0001."""
+
+    prefix: str
+
+    def text(self, number: int) -> str:
+        """A number as people read it."""
+        return f"{self.prefix}-{number:04d}"
+
+    def read(self, text: str) -> int:
+        """The number that people wrote, with or without prefix; 0, which no entry has, when it is none."""
+        found = re.fullmatch(rf"(?:{self.prefix}-)?0*([0-9]{{1,9}})", text.strip(), re.IGNORECASE)
+        return int(found[1]) if found else 0
+
+
+NUMBERS, FOLLOW_UP_NUMBERS = Numbers("DESK"), Numbers("FU")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,28 +145,6 @@ class Event:
     follow_up: str = ""
 
 
-def number_text(number: int) -> str:
-    """A number as people read it: DESK-0001."""
-    return f"DESK-{number:04d}"
-
-
-def number_in(text: str) -> int:
-    """The number in DESK-0001, 0 (which no incident has) when ``text`` is none."""
-    found = _NUMBER.match(text.strip())
-    return int(found[1]) if found else 0
-
-
-def follow_up_number_text(number: int) -> str:
-    """A follow-up's number as people read it: FU-0001."""
-    return f"FU-{number:04d}"
-
-
-def follow_up_number_in(text: str) -> int:
-    """The number in FU-0001, 0 (which no follow-up has) when ``text`` is none."""
-    found = _FOLLOW_UP_NUMBER.match(text.strip())
-    return int(found[1]) if found else 0
-
-
 def invalid(cause: str, fix: str = "") -> Rejected:
     """The error for a value the desk does not take."""
     return Rejected(cause, fix=fix, where="desk", code="invalid")
@@ -158,16 +152,8 @@ def invalid(cause: str, fix: str = "") -> Rejected:
 
 def checked_fields(values: Mapping[str, str], *, by_person: bool) -> dict[str, str]:
     """``values`` if every one is a field the desk can hold. Raises Rejected (code ``invalid``)."""
-    unknown = sorted(set(values) - set(FIELDS))
-    if unknown:
-        raise invalid(f"{unknown[0]!r} is not a field of an incident.", f"Use only {', '.join(FIELDS)}.")
-    limits = PERSON_LIMITS if by_person else PEER_LIMITS
-    fields = {
-        name: checked_text(name, value, limits[name]) for name, value in values.items() if name in limits
-    }
-    for name, words in (("severity", SEVERITIES), ("status", STATUSES)):
-        if name in values:
-            fields[name] = _one_of(name, values[name], words)
+    words = {"severity": SEVERITIES, "status": STATUSES}
+    fields = _checked("an incident", values, FIELDS, words, by_person=by_person)
     if by_person and "name" in fields:
         _refuse_bad_name("An incident", "name", fields["name"], rest="summary")
     return fields
@@ -175,23 +161,35 @@ def checked_fields(values: Mapping[str, str], *, by_person: bool) -> dict[str, s
 
 def checked_follow_up(values: Mapping[str, str], *, by_person: bool) -> dict[str, str]:
     """``values`` if every one is a field a follow-up can hold. Raises Rejected (code ``invalid``)."""
-    unknown = sorted(set(values) - set(FOLLOW_UP_FIELDS))
-    if unknown:
-        fix = f"Use only {', '.join(FOLLOW_UP_FIELDS)}."
-        raise invalid(f"{unknown[0]!r} is not a field of a follow-up.", fix)
-    limits = PERSON_LIMITS if by_person else PEER_LIMITS
-    fields = {
-        name: checked_text(name, value, limits[name]) for name, value in values.items() if name in limits
-    }
-    for name, words in (("status", FOLLOW_UP_STATUSES), ("priority", PRIORITIES)):
-        if name in values:
-            fields[name] = _one_of(name, values[name], words)
+    words = {"status": FOLLOW_UP_STATUSES, "priority": PRIORITIES}
+    fields = _checked("a follow-up", values, FOLLOW_UP_FIELDS, words, by_person=by_person)
     if by_person and "title" in fields:
         _refuse_bad_name("A follow-up", "title", fields["title"], rest="description")
     if by_person and (address := fields.get("assignee", "").strip()):
         if "@" not in address.strip("@") or " " in address:
             raise invalid(f"{address[:60]!r} is not an e-mail address.", "Say who by e-mail address.")
         fields["assignee"] = address
+    return fields
+
+
+def _checked(
+    what: str,
+    values: Mapping[str, str],
+    known: Sequence[str],
+    words: Mapping[str, tuple[str, ...]],
+    *,
+    by_person: bool,
+) -> dict[str, str]:
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise invalid(f"{unknown[0]!r} is not a field of {what}.", f"Use only {', '.join(known)}.")
+    limits = PERSON_LIMITS if by_person else PEER_LIMITS
+    fields = {
+        name: checked_text(name, value, limits[name]) for name, value in values.items() if name in limits
+    }
+    for name, choices in words.items():
+        if name in values:
+            fields[name] = _one_of(name, values[name], choices)
     return fields
 
 
