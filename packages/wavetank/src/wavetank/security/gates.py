@@ -1,8 +1,9 @@
-"""What is asked of a request at the level of the API, before any record: web services and OAuth scopes."""
+"""What is asked of a request at the level of the API, before any record: switches, scopes, web services."""
 
+import re
 from typing import TYPE_CHECKING
 
-from wavetank.errors import api_refused
+from wavetank.errors import api_refused, unknown_resource
 from wavetank.security import scopes
 from wavetank.security.who import Session
 
@@ -10,10 +11,39 @@ if TYPE_CHECKING:
     from wavetank.instance import Instance
 
 
+# ServiceNow docs: Available system properties; a support article shows the names and the refusal.
+ENABLED, DISABLED = "glide.rest.apis.enabled", "glide.rest.apis.disabled"
+APIS = {
+    "table": "Table API",
+    "stats": "Aggregate API",
+    "attachment": "Attachment API",
+    "import": "Import Set API",
+    "identifyreconcile": "Identification and Reconciliation API",
+    "batch": "Batch API",
+}
+_API = re.compile(r"/api/now(?:/v\d+)?/([^/]+)")
+
+
 def admit(instance: "Instance", session: Session, method: str, path: str, table: str) -> None:
-    """Lets the request through, or raises PlatformError 403."""
+    """Lets the request through, or raises PlatformError: 403, or 400 for an API that is switched off."""
+    if not _switched_on(instance, path):
+        raise unknown_resource()
     if session.client:
         scopes.admit(instance, session.client, method, path)
     known = instance.dictionary.table(table) if table else None
     if known is not None and not known.ws_access:
         raise api_refused()
+
+
+def _switched_on(instance: "Instance", path: str) -> bool:
+    """Whether the API that a path belongs to is there: all are, unless a property names those that are."""
+    found = _API.match(path)
+    name = APIS.get(found[1]) if found else None
+    if name is None:
+        return True
+    enabled, disabled = (_named(instance.property(each)) for each in (ENABLED, DISABLED))
+    return name not in disabled and (not enabled or name in enabled)
+
+
+def _named(text: str) -> set[str]:
+    return {each.strip() for each in text.split(",")} - {""}

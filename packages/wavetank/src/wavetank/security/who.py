@@ -9,6 +9,8 @@ EXPLICIT_ONLY = frozenset(
     {"snc_basic_auth_api_access", "nobody", "security_admin", "snc_read_only", "snc_external"}
 )
 EXPLICIT_PREFIX = "sn_se."
+# What only a caller who has not signed in holds. No role can be called so.
+GUEST = "\0guest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +19,8 @@ class Session:
 
     `roles` are the roles held by a row of sys_user_has_role, granted or inherited; `explicit_roles`
     only those granted to the user itself. `scheme` is basic, api_key, oauth_password, oauth_client,
-    oauth_code or session (a login in the UI). `client` is the sys_id of whose scopes count: the registry
-    entry of an OAuth token, or an API key; "" for callers without scopes.
+    oauth_code, session (a login in the UI) or guest (nobody signed in). `client` is the sys_id of whose
+    scopes count: the registry entry of an OAuth token, or an API key; "" for callers without scopes.
     """
 
     user: Mapping[str, str]

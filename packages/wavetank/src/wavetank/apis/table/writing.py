@@ -21,6 +21,8 @@ from wavetank.database.values import DROPPED, Reader, as_text
 MEGABYTE = 1_048_576
 # A sys_id that the caller brings is not taken for these (measured on a developer instance).
 OWN_IDS = frozenset({"sys_security_acl", "sys_security_acl_role"})
+# Entries are brought over with their author and date (measured by those who move them).
+OWN_STAMPS = frozenset({"sys_journal_field"})
 ADMIN_ONLY = "glide.rest.table_api.admin_only_sys_fields"
 _STAMPS = frozenset({"sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by", "sys_mod_count"})
 # What a caller may bring as a sys_id: it becomes part of addresses. The platform's own check is not verified.
@@ -129,7 +131,8 @@ def _kept_to_the_system(call: Call) -> frozenset[str]:
     only_admin = call.instance.property(ADMIN_ONLY, "false") == "true"
     if only_admin and not call.session.is_admin:
         return _STAMPS | {"sys_id"}
-    return frozenset() if call.flag("sysparm_suppress_auto_sys_field") else _STAMPS
+    taken = call.flag("sysparm_suppress_auto_sys_field") or call.table.name in OWN_STAMPS
+    return frozenset() if taken else _STAMPS
 
 
 def _reader(call: Call) -> Reader:

@@ -1,0 +1,33 @@
+"""Tables that anybody may ask for without signing in.
+
+ServiceNow docs: "REST APIs", REST API table access: a table named in `sys_public` needs no authentication;
+its access controls still count, for a caller who has nothing but the role public.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wavetank.security.who import GUEST, Session
+
+if TYPE_CHECKING:
+    from wavetank.instance import Instance
+
+TABLE = "sys_public"
+_NOBODY = {"sys_id": "guest", "user_name": "guest", "name": "Guest"}
+
+
+def session(instance: Instance, table: str) -> Session | None:
+    """The session of a caller who presented nothing; None where the table is not public."""
+    if not table or instance.dictionary.table(TABLE) is None:
+        return None
+    if instance.database.first(TABLE, page=table, active="true") is None:
+        return None
+    user = instance.database.first("sys_user", user_name="guest") or _NOBODY
+    return Session(
+        user=user,
+        roles=frozenset({"public", GUEST}),
+        explicit_roles=frozenset(),
+        scheme="guest",
+        time_zone=instance.property("glide.sys.default.tz") or "UTC",
+    )
