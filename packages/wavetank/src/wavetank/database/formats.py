@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Literal
 
@@ -18,9 +19,24 @@ from wavetank.database.expressions import to_local
 Mode = Literal["false", "true", "all"]
 Shower = Callable[[str], str | None]
 MASK = "********"
+# The currency of the locale en.US, in which amounts are kept.
+CURRENCY, SYMBOL = "USD", "$"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # durations are stored as an offset from it
-_JAVA = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "hh": "%I", "mm": "%M", "ss": "%S", "a": "%p"}
-_MONEY = frozenset({"currency", "price"})
+# Letters of a Java date pattern: as many as stand together, then what shows them; the last serves for more.
+_JAVA: Mapping[str, tuple[tuple[int, str], ...]] = {
+    "y": ((1, "%Y"), (2, "%y"), (3, "%Y")),
+    "M": ((1, "%-m"), (2, "%m"), (3, "%b"), (4, "%B")),
+    "d": ((1, "%-d"), (2, "%d")),
+    "H": ((1, "%-H"), (2, "%H")),
+    "h": ((1, "%-I"), (2, "%I")),
+    "m": ((1, "%-M"), (2, "%M")),
+    "s": ((1, "%-S"), (2, "%S")),
+    "E": ((1, "%a"), (4, "%A")),
+    "a": ((1, "%p"),),
+    "z": ((1, "%Z"),),
+}
+_PART = re.compile(r"'(?P<quoted>[^']*)'|(?P<letter>[A-Za-z])(?P=letter)*|.", re.DOTALL)
+MONEY = frozenset({"currency", "price"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +56,24 @@ class Style:
 
 @lru_cache(maxsize=64)
 def strftime_format(java: str) -> str:
-    """A Java date pattern such as `yyyy-MM-dd` as one of strftime."""
-    return re.sub("yyyy|MM|dd|HH|hh|mm|ss|a", lambda match: _JAVA[match[0]], java)
+    """A Java date pattern such as `yyyy-MM-dd` or `d MMM yyyy` as one of strftime.
+
+    What is quoted, and letters that mean nothing, stand for themselves.
+    """
+
+    def shown(part: re.Match[str]) -> str:
+        known = _JAVA.get(part["letter"] or "")
+        if known is None:
+            text = part["quoted"] if part["quoted"] is not None else part[0]
+            return (text or "'").replace("%", "%%")
+        return [code for least, code in known if least <= len(part[0])][-1]
+
+    return _PART.sub(shown, java)
+
+
+def strptime_format(pattern: str) -> str:
+    """The pattern that reads what a strftime pattern shows: digits are read with or without a zero before."""
+    return pattern.replace("%-", "%").replace(" %Z", "").replace("%Z", "")
 
 
 @lru_cache(maxsize=65536)
@@ -60,6 +92,8 @@ def duration_text(text: str) -> str:
         seconds = int((to_local(text, "UTC") - _EPOCH).total_seconds())
     except ValueError:
         return text
+    if seconds < 0:
+        return text
     days, rest = divmod(seconds, 86400)
     hours, rest = divmod(rest, 3600)
     minutes, seconds = divmod(rest, 60)
@@ -76,6 +110,23 @@ def grouped(value: str) -> str:
     return f"{int(value):,}" if value.lstrip("-").isdecimal() else value
 
 
+def decimal(value: str) -> str:
+    """A number with its thousands apart and the decimals it has; what is no number stays as it is."""
+    whole, point, rest = value.removeprefix("-").partition(".")
+    sign = "-" if value.startswith("-") else ""
+    return f"{sign}{grouped(whole)}{point}{rest}" if whole.isdecimal() else value
+
+
+def money(value: str) -> str:
+    """An amount of the instance's currency, with two decimals; what is no number stays as it is."""
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        return value
+    sign = "-" if amount < 0 else ""
+    return f"{sign}{SYMBOL}{abs(amount):,.2f}" if amount.is_finite() else value
+
+
 def shower(field: Field, style: Style, dictionary: Dictionary) -> Shower:  # noqa: PLR0911  one return a type
     """The function that shows values of a field that is neither a reference, a choice nor a journal."""
     if field.type == "due_date":
@@ -88,8 +139,12 @@ def shower(field: Field, style: Style, dictionary: Dictionary) -> Shower:  # noq
         return grouped
     if field.type == "glide_duration":
         return lambda value: duration_text(value) if value else ""
-    if field.type in _MONEY:
-        return lambda value: f"${float(value):,.2f}" if value else ""
+    if field.type in MONEY:
+        return lambda value: money(value) if value else ""
+    if field.type in {"decimal", "float"}:
+        return decimal
+    if field.type == "glide_time":
+        return lambda value: local_text(value, "UTC", style.time_format) if value else ""
     if field.type in PASSWORDS:
         return lambda value: MASK if value else ""
     if field.type == "sys_class_name":
@@ -99,6 +154,11 @@ def shower(field: Field, style: Style, dictionary: Dictionary) -> Shower:  # noq
 
 def further(field: Field) -> Callable[[str], Mapping[str, str]] | None:
     """What a value shows besides `display_value` and `value` when both are asked for; None for nothing."""
-    if field.type in _MONEY:
-        return lambda value: {"currency_display_value": f"USD;{value}"} if value else {}
+    if field.type in MONEY:
+        return lambda value: {"currency_display_value": f"{CURRENCY};{value}"} if value else {}
     return None
+
+
+def raw_sql(field: Field, column: str) -> str:
+    """The SQL of a field's value as it is given without display values; `column` is the SQL of what is stored."""
+    return "''" if field.is_journal else column

@@ -9,16 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from wavetank.database.choices import Choices
 from wavetank.database.dictionary import INTEGERS, PASSWORDS, Field, Table
 from wavetank.database.expressions import FORMAT, to_utc, zone
+from wavetank.database.formats import CURRENCY, MONEY, SYMBOL, strptime_format
 from wavetank.database.store import Database
 
 _INTEGER = re.compile(r"[+-]?\d+")
-_DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?")
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+_SPAN = re.compile(r"(?:(?P<days>\d{1,6}) )?(?P<hours>\d{1,6}):(?P<minutes>\d\d):(?P<seconds>\d\d)")
+_WORDS = re.compile(
+    r"(?:(?P<days>\d{1,6}) days?)? ?(?:(?P<hours>\d{1,6}) hours?)? ?"
+    r"(?:(?P<minutes>\d{1,6}) minutes?)? ?(?:(?P<seconds>\d{1,6}) seconds?)?",
+    re.IGNORECASE,
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 # More digits than any numeric column of the platform holds.
@@ -60,8 +69,14 @@ class Reader:
             return self._date(text)
         if field.is_date_time:
             return self._date_time(text)
+        if field.type in MONEY:
+            return self._money(text)
         if field.is_number:
             return self._number(field, text)
+        if field.type == "glide_duration":
+            return _duration(text, words=self.display)
+        if field.type == "glide_time":
+            return self._time(text)
         return text if field.type in _UNCUT else text[: max(field.max_length, 1)]
 
     def _reference(self, field: Field, text: str) -> str:
@@ -91,7 +106,30 @@ class Reader:
             return DROPPED
         if _INTEGER.fullmatch(plain):
             return str(int(plain))
-        return str(int(float(plain))) if field.type in INTEGERS else plain
+        # Cut, not rounded.
+        return str(int(Decimal(plain))) if field.type in INTEGERS else plain
+
+    def _money(self, text: str) -> str | None:
+        """An amount, alone or after its currency ("EUR;100"), in the currency that amounts are kept in."""
+        code, sign, rest = text.partition(";")
+        amount = (rest if sign else text).strip()
+        if self.display:
+            amount = amount.removeprefix(SYMBOL).replace(",", "")
+        if len(amount) > _DIGITS or not _DECIMAL.fullmatch(amount):
+            return DROPPED
+        if not sign or code == CURRENCY:
+            return amount
+        codes = {row["sys_id"]: row["code"] for row in self.database.find("fx_currency", active="true")}
+        rates = {codes.get(row["currency"], ""): row["rate"] for row in self.database.find("fx_rate")}
+        if code not in rates or CURRENCY not in rates:
+            return DROPPED
+        worth = Decimal(amount) / Decimal(rates[code]) * Decimal(rates[CURRENCY])
+        return str(worth.quantize(Decimal("0.01")))
+
+    def _time(self, text: str) -> str | None:
+        formats = [self.time_format] if self.display else []
+        moment = _parsed(text, [*formats, "%H:%M:%S", "%H:%M", FORMAT])
+        return moment.strftime("1970-01-01 %H:%M:%S") if moment else DROPPED
 
     def _date(self, text: str) -> str | None:
         formats = [self.date_format] if self.display else []
@@ -142,10 +180,26 @@ def _canonical(choices: Any, text: str) -> str | None:
     return None
 
 
+def _duration(text: str, *, words: bool) -> str | None:
+    """A span of time as an offset from 1970: given so, as "2 08:00:00" (days, clock), or in words."""
+    if _parsed(text, [FORMAT]):
+        return text
+    match = _SPAN.fullmatch(text.strip())
+    if match is None and words:
+        match = _WORDS.fullmatch(text.strip())
+    if match is None or not match[0]:
+        return DROPPED
+    parts = {name: int(value) for name, value in match.groupdict().items() if value}
+    try:
+        return (_EPOCH + timedelta(**parts)).strftime(FORMAT)
+    except OverflowError:
+        return DROPPED
+
+
 def _parsed(text: str, formats: list[str]) -> datetime | None:
     for each in formats:
         try:
-            return datetime.strptime(text, each)  # noqa: DTZ007  the caller says which zone
+            return datetime.strptime(text, strptime_format(each))  # noqa: DTZ007  the caller says which zone
         except ValueError:
             continue
     return None
