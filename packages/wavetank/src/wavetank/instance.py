@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from wavetank.behaviour.jobs import Jobs
 from wavetank.behaviour.pipeline import Behaviour
 from wavetank.clock import Clock
 from wavetank.control.faults import Faults
@@ -63,6 +64,7 @@ class Instance:
         self.policies = Policies(self)
         self.identity = Identity(self)
         self.sessions = Sessions(self)
+        self.jobs = Jobs(self)
 
     @property
     def dictionary(self) -> Dictionary:
@@ -138,6 +140,7 @@ class Instance:
     def reset(self) -> None:
         """Rows, clock, settings, faults, requests, tokens and sessions as at the start."""
         self.clock.reset()
+        self.jobs.start()
         self.settings.reset()
         self.faults.clear()
         self.requests.clear()
@@ -153,6 +156,7 @@ class Instance:
 
     def _taken_up(self) -> None:
         """After other rows are in place: what is kept in memory follows them."""
+        self.behaviour.metrics.forget()
         self.identity.tokens.reload()
         self.identity.codes.clear()
         self.identity.resume()

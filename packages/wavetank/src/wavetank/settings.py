@@ -182,6 +182,20 @@ ALL: tuple[Setting, ...] = (
         "needed",
         says="a file sent without a Content-Type: taken as application/octet-stream, or refused",
     ),
+    _choice(
+        "read_only_write",
+        "ignored",
+        "403",
+        says="a write over an API to a field whose read only option binds APIs",
+    ),
+    _choice(
+        "change_transitions",
+        "model",
+        "free",
+        says="whether a state that a change's model does not lead to is refused over REST",
+    ),
+    Setting("metric_lag_seconds", 30, (), "how far metric_instance is behind; 0: not at all"),
+    Setting("commit_lag_seconds", 0, (), "how long after its stamps a write over the Table API is seen"),
     Setting("batch_quota_seconds", 30, (), "a batch longer than this leaves its other requests unserviced"),
 )
 

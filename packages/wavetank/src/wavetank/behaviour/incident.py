@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
+from wavetank.behaviour import spans, task
 from wavetank.behaviour.change import Change
-from wavetank.database.expressions import to_local, to_utc
 
 NEW, IN_PROGRESS, ON_HOLD, RESOLVED, CLOSED, CANCELED = "1", "2", "3", "6", "7", "8"
 AWAITING_CALLER = "1"
@@ -17,16 +15,7 @@ _OVER = (RESOLVED, CLOSED)
 
 def states(change: Change) -> None:
     """`incident_state` leads when both change; writing `state` alone carries `incident_state` along."""
-    row = change.row
-    written = change.given & {"state", "incident_state"}
-    if change.operation == "insert":
-        leads_state = written == {"state"}
-    else:
-        leads_state = not change.changes("incident_state")
-    if leads_state:
-        row["incident_state"] = row["state"]
-    else:
-        row["state"] = row["incident_state"]
+    task.in_step(change, "incident_state")
 
 
 def caller_answers(change: Change) -> None:
@@ -91,13 +80,10 @@ def children(change: Change) -> None:
 
 def _durations(change: Change) -> None:
     """Seconds and durations from opened to resolved; without schedules, business time is calendar time."""
-    try:
-        start, end = (to_local(change.row[name], "UTC") for name in ("opened_at", "resolved_at"))
-    except ValueError:
+    length = spans.seconds(change.row["opened_at"], change.row["resolved_at"])
+    if length is None:
         return
-    seconds = max(0, int((end - start).total_seconds()))
     for name in ("calendar_stc", "business_stc"):
-        change.row[name] = str(seconds)
-    since_epoch = to_utc(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))
+        change.row[name] = str(length)
     for name in ("calendar_duration", "business_duration"):
-        change.row[name] = since_epoch
+        change.row[name] = spans.duration(length)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from wavetank.behaviour import cascade
 from wavetank.behaviour.change import Change, Operation
 from wavetank.behaviour.engines import Engines
+from wavetank.behaviour.metrics import Metrics
 from wavetank.behaviour.program import Program, Programs
 from wavetank.database import audit, journal, numbers
 from wavetank.database.choices import Choices
@@ -38,6 +39,7 @@ class Behaviour:
         self.programs = Programs(database, lambda: self.scripting)
         self.engines = Engines(database)
         self.choices = Choices(database)
+        self.metrics = Metrics(database)
 
 
 def insert(instance: Instance, who: Session | None, table: str, values: Mapping[str, str]) -> Row:

@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wavetank.behaviour import approval, identity, incident, scan_engine, schema, task
+from wavetank.behaviour import (
+    approval,
+    archive,
+    change_request,
+    identity,
+    incident,
+    incident_family,
+    metrics,
+    problem,
+    scan_engine,
+    schema,
+    task,
+)
 from wavetank.behaviour.change import Change
 from wavetank.database.shipped import sys_id_for
 from wavetank.security import clients, keys, plugins, policies, rates, sessions
@@ -111,6 +123,22 @@ BUILT_IN: tuple[Rule, ...] = (
     Rule("Reopened", "incident", 85, incident.reopened, "counts and stamps a reopening", on=UPDATE),
     Rule("Clear hold reason", "incident", 87, incident.hold_reason, "only On Hold has a reason", on=UPDATE),
     Rule("Count child incidents", "incident", 200, incident.children, "child_incidents of the parent", "after", ALL),
+    Rule("Synchronize child incidents", "incident", 210, incident_family.children, "open children follow their parent", "after", UPDATE),
+    Rule("Close incident tasks", "incident", 220, incident_family.tasks, "open tasks end with their incident", "after", UPDATE),
+    Rule("Count related incidents", "incident", 230, problem.related, "related_incidents of the problem", "after", ALL),
+    Rule("Keep problem states in step", "problem", 50, problem.states, "state and problem_state are one"),
+    Rule("Problem resolved", "problem", 70, problem.resolved, "who resolved it and when"),
+    Rule("Cancel open problem tasks", "problem", 210, problem.tasks, "open tasks end with their problem", "after", UPDATE),
+    Rule("Resolve waiting incidents", "problem", 220, problem.incidents, "incidents that wait for the problem are resolved", "after", UPDATE),
+    Rule("Rejected change", "change_request", 40, change_request.rejected, "a rejected change is New again", on=UPDATE),
+    Rule(change_request.CHECK, "change_request", 50, change_request.transition, "a step that the model lacks is refused", on=UPDATE),
+    Rule("Change reverted to New", "change_request", 60, change_request.reverted, "nothing is asked of approvers any more", on=UPDATE),
+    Rule("Change on hold", "change_request", 70, change_request.hold, "canceling ends a hold", on=UPDATE),
+    Rule("Change tasks follow", "change_request", 210, change_request.tasks, "tasks are canceled and held with their change", "after", UPDATE),
+    Rule("Approvals of a change follow", "change_request", 220, change_request.approvals, "they end with a revert and rest on hold", "after", UPDATE),
+    Rule("metrics events", "task", 900, metrics.note, "feeds the metrics", "after"),
+    Rule("Archive rule", archive.RULES, 50, archive.sound, "what can be archived, and nothing else"),
+    Rule("Archive table", archive.RULES, 100, archive.activated, "an active rule has its table", "after"),
     Rule("Approval names its task", approval.TABLE, 10, approval.link, "task, document and table in step"),
     Rule(approval.OPENING, approval.TABLE, 20, approval.opening, "requested or not yet requested", on=INSERT),
     Rule(approval.DECIDING, approval.TABLE, 30, approval.deciding, "only the approver, only what is requested", on=UPDATE),

@@ -1,13 +1,14 @@
 """Rules of every task. Incidents, problems and changes have closed states of their own.
 
-ServiceNow docs: "Base system default integer values for choice lists".
+ServiceNow docs: "Base system default integer values for choice lists", "Important task table fields".
+The same number means different states in different classes: each rule looks at the class.
 """
 
 from __future__ import annotations
 
 from wavetank.behaviour.change import Change
 
-CLOSED = {"problem": ("107",), "change_request": ("3", "4")}
+CLOSED = {"problem": ("107",), "problem_task": ("157",), "change_request": ("3", "4")}
 _CLOSED_TASK = ("3", "4", "7")
 
 
@@ -24,9 +25,22 @@ def reassignment(change: Change) -> None:
         change.row["reassignment_count"] = str(int(change.before("reassignment_count") or 0) + 1)
 
 
+def in_step(change: Change, other: str) -> None:
+    """Keep `state` and a second state field equal: `other` leads when both change."""
+    row = change.row
+    if change.operation == "insert":
+        leads_state = change.given & {"state", other} == {"state"}
+    else:
+        leads_state = not change.changes(other)
+    if leads_state:
+        row[other] = row["state"]
+    else:
+        row["state"] = row[other]
+
+
 def mark_closed(change: Change) -> None:
     """A closed state makes the task inactive and says who closed it and when."""
-    if change.table.name == "incident" or not change.changes_to("state", *_closed(change)):
+    if change.table.name == "incident" or not change.changes_to("state", *closed_states(change)):
         return
     change.row["active"] = "false"
     change.fill("closed_at", change.now)
@@ -47,9 +61,10 @@ def reopener(change: Change) -> None:
     """An open state makes an inactive task active again."""
     if change.table.name == "incident" or not change.changes("state"):
         return
-    if change.row["active"] == "false" and change.row["state"] not in _closed(change):
+    if change.row["active"] == "false" and change.row["state"] not in closed_states(change):
         change.row["active"] = "true"
 
 
-def _closed(change: Change) -> tuple[str, ...]:
+def closed_states(change: Change) -> tuple[str, ...]:
+    """The states of the record's class that are over."""
     return CLOSED.get(change.table.name, _CLOSED_TASK)

@@ -28,6 +28,7 @@ def rows() -> Iterator[tuple[str, Rows]]:
     yield "sys_data_policy2", _data_policies()
     yield "sys_data_policy_rule", _data_policy_rules()
     yield "sys_script", _scripts()
+    yield "metric_definition", _metrics()
 
 
 def _priorities() -> Rows:
@@ -61,6 +62,21 @@ def _data_policy_rules() -> Rows:
             "field": field,
             "mandatory": "true",
         }
+
+
+# Name and field of the metrics that come with incidents.
+METRICS = (
+    ("Incident State Duration", "incident_state"),
+    ("Assigned to Duration", "assigned_to"),
+    ("Assignment Group Duration", "assignment_group"),
+    ("Open", "active"),
+)
+
+
+def _metrics() -> Rows:
+    for name, field in METRICS:
+        sys_id = sys_id_for("metric_definition", name)
+        yield {"sys_id": sys_id, "name": name, "table": "incident", "field": field}
 
 
 def _scripts() -> Rows:

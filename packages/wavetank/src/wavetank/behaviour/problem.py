@@ -1,0 +1,72 @@
+"""Rules of problems: New 101, Assess 102, Root Cause Analysis 103, Fix in Progress 104, Resolved 106, Closed
+107.
+
+ServiceNow docs: "Resolve and complete a problem", "Problem management properties", "Synchronization between
+incident and problem records". What the form asks for on the way is asked by the form only.
+"""
+
+from __future__ import annotations
+
+from wavetank.behaviour import incident, task
+from wavetank.behaviour.change import Change
+from wavetank.database.store import Row
+
+RESOLVED, CLOSED = "106", "107"
+TASK_CLOSED = "157"
+FIX_APPLIED = "fix_applied"
+AWAITING_PROBLEM = "3"
+CANCEL_TASKS = "problem.closed.cancel_open_tasks"
+_OVER = (RESOLVED, CLOSED)
+
+
+def states(change: Change) -> None:
+    """`state` and `problem_state` are one."""
+    task.in_step(change, "problem_state")
+
+
+def resolved(change: Change) -> None:
+    """Resolving, or closing at once, stamps who and when."""
+    if change.changes_to("state", *_OVER) and change.before("state") not in _OVER:
+        change.fill("resolved_at", change.now)
+        change.fill("resolved_by", change.user)
+
+
+def tasks(change: Change) -> None:
+    """Closing a problem cancels its open tasks."""
+    if not change.changes_to("state", CLOSED) or change.instance.property(CANCEL_TASKS, "true") != "true":
+        return
+    for each in change.instance.database.find("problem_task", problem=change.row["sys_id"], active="true"):
+        _set(change, "problem_task", each, {"state": TASK_CLOSED, "close_code": "canceled"})
+
+
+def incidents(change: Change) -> None:
+    """Incidents that wait for the problem are resolved once a fix is applied."""
+    row = change.row
+    if not change.changes_to("state", *_OVER) or change.before("state") in _OVER:
+        return
+    if row["resolution_code"] != FIX_APPLIED:
+        return
+    waiting = {"state": incident.ON_HOLD, "hold_reason": AWAITING_PROBLEM}
+    said = f"Related problem {row['number']} closed. Please see additional comments for fix notes"
+    values = {"state": incident.RESOLVED, "close_code": "Resolved by problem", "close_notes": said}
+    if row["fix_notes"]:
+        values["comments"] = row["fix_notes"]
+    for each in change.instance.database.find("incident", problem_id=row["sys_id"], **waiting):
+        _set(change, "incident", each, values)
+
+
+def related(change: Change) -> None:
+    """A problem counts its incidents."""
+    if change.operation == "update" and not change.changes("problem_id"):
+        return
+    database = change.instance.database
+    for sys_id in {change.before("problem_id"), change.row.get("problem_id", "")} - {""}:
+        if database.get("problem", sys_id) is not None:
+            count = str(len(database.find("incident", problem_id=sys_id)))
+            database.update("problem", sys_id, {"related_incidents": count}, system=False)
+
+
+def _set(change: Change, table: str, row: Row, values: dict[str, str]) -> None:
+    from wavetank.behaviour import pipeline
+
+    pipeline.update(change.instance, change.who, table, row, values)
