@@ -6,7 +6,7 @@ from linkspan.flows.hub import Hub
 from linkspan.flows.pulse import Pulse
 from linkspan.flows.scan import INSTANCES_KIND
 from linkspan.store.reports import Reports
-from linkspan.store.scans import Scans
+from linkspan.store.scans import NewFinding, Scans
 from linkspan.web import pages
 from linkspan.web.scan import scan_pages
 
@@ -35,9 +35,7 @@ def scanned(**cells: dict) -> dict:
 def scan(hub: Hub) -> None:
     scans = Scans(hub.database)
     run = scans.open_run(["accounts"])
-    scans.add(
-        run,
-        instance="dev",
+    finding = NewFinding(
         definition="integration_account_is_admin",
         level="recommend",
         category="security",
@@ -45,6 +43,8 @@ def scan(hub: Hub) -> None:
         sys_id="1",
         display="svc.<legacy>",
     )
+    assert scans.add(run, "dev", [finding, finding]) == 1
+    assert scans.add(run, "dev", [finding]) == 0
     hidden = cell("unknown", reason="none of 9 rows is visible")
     dev = scanned(
         integration_account_is_admin=cell("found", 1),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from linkspan.connection import Connection
 from linkspan.core.errors import LinkspanError
 from linkspan.scan.definitions import LEVELS, Definition
 from linkspan.scan.evaluate import Evaluator, Outcome
-from linkspan.store.scans import Scans
+from linkspan.store.scans import NewFinding, Scans
 
 Document = dict[str, Any]
 
@@ -97,7 +97,7 @@ def run(
     done: dict[str, InstanceScan] = {}
     for name, line in lines.items():
         done[name] = scan_instance(name, line, definitions)
-        _keep(scans, number, done[name], definitions)
+        scans.add(number, name, _kept(done[name], definitions))
         announce(done[name])
     fleet = FleetScan(run=number, suites=tuple(suites), definitions=tuple(definitions), instances=done)
     scans.close_run(number, {"levels": fleet.levels(), "instances": fleet.document()["instances"]})
@@ -132,12 +132,10 @@ def scan_instance(
     )
 
 
-def _keep(scans: Scans, number: int, done: InstanceScan, definitions: Sequence[Definition]) -> None:
+def _kept(done: InstanceScan, definitions: Sequence[Definition]) -> Iterator[NewFinding]:
     for definition in definitions:
         for finding in done.outcomes[definition.id].findings:
-            scans.add(
-                number,
-                instance=done.instance,
+            yield NewFinding(
                 definition=definition.id,
                 level=definition.level,
                 category=definition.category,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
 from linkspan.core import clock
-from linkspan.store.database import Database, insert_new
+from linkspan.store.database import Database, insert_all_new
 from linkspan.store.tables import scan_finding, scan_run
 
 
@@ -23,6 +23,19 @@ class ScanRun:
     started_at: float
     finished_at: float | None
     counts: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewFinding:
+    """One scan finding to be kept."""
+
+    definition: str
+    level: str
+    category: str
+    table: str = ""
+    sys_id: str = ""
+    display: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Scans:
@@ -39,34 +52,27 @@ class Scans:
             assert key is not None
             return int(key[0])
 
-    def add(
-        self,
-        run: int,
-        *,
-        instance: str,
-        definition: str,
-        level: str,
-        category: str,
-        table: str = "",
-        sys_id: str = "",
-        display: str = "",
-        detail: Mapping[str, Any] | None = None,
-    ) -> bool:
-        """Add a finding; False when this run has it already."""
-        row = {
-            "run_id": run,
-            "instance": instance,
-            "definition": definition,
-            "level": level,
-            "category": category,
-            "table_name": table,
-            "sys_id": sys_id,
-            "display": display,
-            "detail": dict(detail or {}),
-            "fingerprint": fingerprint(definition, instance, table, sys_id),
-        }
+    def add(self, run: int, instance: str, findings: Iterable[NewFinding]) -> int:
+        """Add what a run found on an instance, in one transaction; how many of it are new to the run."""
+        rows = [
+            {
+                "run_id": run,
+                "instance": instance,
+                "definition": one.definition,
+                "level": one.level,
+                "category": one.category,
+                "table_name": one.table,
+                "sys_id": one.sys_id,
+                "display": one.display,
+                "detail": dict(one.detail),
+                "fingerprint": fingerprint(one.definition, instance, one.table, one.sys_id),
+            }
+            for one in findings
+        ]
+        if not rows:
+            return 0
         with self._database.begin() as connection:
-            return insert_new(connection, scan_finding, row)
+            return insert_all_new(connection, scan_finding, rows)
 
     def close_run(self, run: int, counts: Mapping[str, Any]) -> None:
         """The run is complete."""
