@@ -33,7 +33,7 @@ _XML = frozenset({"application/xml", "text/xml"})
 # What programs name when they do not mean anything by it.
 _VAGUE = frozenset({"", "*/*", "text/plain", "application/octet-stream", "binary/octet-stream"})
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_NO_NAME = re.compile(r"[^\w.-]|^(?=[^A-Za-z_])")
+_NO_NAME = re.compile(r"[^\w.-]|^(?=[^A-Za-z_])", re.ASCII)
 
 
 # ------------------------------------------------------------------ which format

@@ -43,9 +43,9 @@ def routes() -> list[Route]:
 
 
 def replayed(instance: Instance, params: dict[str, str]) -> dict[str, str]:
-    """The parameters, with those that their `sysparm_tiny` stands for; kept ones win over sent ones."""
+    """The parameters, with those that their `sysparm_tiny` stands for; sent ones win, so that pages follow."""
     tiny = params.pop(PARAMETER, "").strip()
-    return {**params, **(kept(instance, tiny) or {})} if tiny else params
+    return {**(kept(instance, tiny) or {}), **params} if tiny else params
 
 
 def kept(instance: Instance, tiny: str) -> dict[str, str] | None:
