@@ -43,7 +43,7 @@ def routes() -> list[Route]:
 
 
 def replayed(instance: Instance, params: dict[str, str]) -> dict[str, str]:
-    """The parameters, with those that their `sysparm_tiny` stands for; sent ones win, so that pages follow."""
+    """The parameters, with those that their `sysparm_tiny` stands for; sent ones win, for paging."""
     tiny = params.pop(PARAMETER, "").strip()
     return {**(kept(instance, tiny) or {}), **params} if tiny else params
 
