@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.clients.environments import Client
@@ -67,6 +68,22 @@ class Scene:
         ])  # fmt: skip
         return KEY
 
+    def token(self) -> str:
+        """An access token of the agent."""
+        form = {"grant_type": "password", "username": AGENT[0], "password": AGENT[1],
+                "client_id": OAUTH[0], "client_secret": OAUTH[1]}  # fmt: skip
+        answer = httpx2.post(f"{self.url}/oauth_token.do", data=form, trust_env=False)
+        return str(answer.json()["access_token"])
+
+    def upload(self, table: str, sys_id: str, name: str, content: bytes) -> str:
+        """Attaches a file to a record; the attachment's sys_id."""
+        on = {"table_name": table, "table_sys_id": sys_id, "file_name": name}
+        answer = httpx2.post(f"{self.url}/api/now/attachment/file", params=on, content=content,
+                            auth=self.instance.admin, trust_env=False,
+                            headers={"Content-Type": "application/octet-stream"})  # fmt: skip
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["result"]["sys_id"])
+
     def incidents(self, count: int, text: str) -> list[str]:
         """Puts in that many incidents, "<text> 000" and so on; their sys_ids in that order."""
         rows = [{"short_description": f"{text} {n:03}", "number": f"INC8{n:06}", "state": "1", "active": "true",
@@ -94,8 +111,9 @@ def _demo(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def scene(_demo: Instance) -> Scene:
-    _demo.reset()
     _demo.restore("scene")
+    for what in ("requests", "faults"):
+        _demo.control(what, method="DELETE")
     return Scene(_demo)
 
 

@@ -5,6 +5,9 @@ from datetime import datetime
 
 import pysnow
 
+# The client writes them as they are: the user's zone, or UTC.
+FIRST, THIRD = datetime(2020, 1, 1), datetime(2020, 1, 3)  # noqa: DTZ001
+
 
 def connect(host, user, password, tls=False):
     return pysnow.Client(host=host, user=user, password=password, use_ssl=tls)
@@ -51,8 +54,8 @@ def built(kind, **at):
         "not_empty": lambda: text.AND().field("assigned_to").is_not_empty(),
         "new_query": lambda: pysnow.QueryBuilder().field("short_description").equals("Built 000").NQ()
         .field("short_description").equals("Built 003"),
-        "between": lambda: text.AND().field("sys_created_on").between(datetime(2020, 1, 1), datetime(2020, 1, 3)),
-        "greater": lambda: text.AND().field("sys_created_on").greater_than(datetime(2020, 1, 3)),
+        "between": lambda: text.AND().field("sys_created_on").between(FIRST, THIRD),
+        "greater": lambda: text.AND().field("sys_created_on").greater_than(THIRD),
         "descending": lambda: text.AND().field("short_description").order_descending(),
     }  # fmt: skip
     answer = table("incident", **at).get(query=builders[kind](), fields=["short_description"])
