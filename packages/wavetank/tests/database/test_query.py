@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from wavetank import packs
 from wavetank.database import query
+from wavetank.database.expressions import evaluate
 from wavetank.database.query import Condition, Context
 from wavetank.database.store import Database
 from wavetank.ids import new_sys_id
@@ -299,7 +300,7 @@ def test_dates(encoded: str, expected: tuple[str, ...]) -> None:
     ],
 )
 def test_guarded_expressions(expression: str, zone: str, expected: str) -> None:
-    assert query.evaluate(expression, Context(now=NOW, user=ABEL, time_zone=zone)) == expected
+    assert evaluate(expression, Context(now=NOW, user=ABEL, time_zone=zone)) == expected
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from wavetank.database.store import Database
-from wavetank.packs.base import behaviour, catalog, money, organisation, platform, security, web_services
+from wavetank.packs.base import (
+    behaviour,
+    catalog,
+    money,
+    organisation,
+    platform,
+    queries,
+    security,
+    web_services,
+)
 from wavetank.packs.base.tables import definitions
 from wavetank.packs.writing import choices, write, write_access
 
 HERE = "wavetank.packs.base"
 # Each has `rows()`: tables and what to write into them. A new area is a new module and its name here.
-AREAS = (platform, organisation, security, behaviour, catalog, money, web_services)
+AREAS = (platform, organisation, security, behaviour, catalog, money, web_services, queries)
 
 
 def load(database: Database) -> None:
