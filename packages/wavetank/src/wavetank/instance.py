@@ -16,7 +16,7 @@ from wavetank.database.dictionary import Dictionary
 from wavetank.database.store import Database
 from wavetank.ids import Ids, ids
 from wavetank.releases import LATEST, release
-from wavetank.security import plugins, restriction
+from wavetank.security import plugins, restriction, virus_scan
 from wavetank.security.access import Access
 from wavetank.security.identity import Identity
 from wavetank.security.passwords import Seal
@@ -106,15 +106,27 @@ class Instance:
         """What `javascript:` values and date literals of a query mean for a caller."""
         now = self.clock.text()
         if session is None:
-            return query.Context(now=now)
+            return query.Context(now=now, rows=self.database)
+        settings = self.settings
+        strict = self.property("glide.invalid_query.returns_no_rows") == "true"
         return query.Context(
             now=now,
             user=session.sys_id,
             user_name=session.user_name,
             time_zone=session.time_zone,
-            unknown_field=self.settings.get("unknown_query_field"),
-            literal_time_zone=self.settings.get("literal_time_zone"),
+            unknown_field="no_rows" if strict else settings.get("unknown_query_field"),
+            unknown_by_table={} if strict else settings.get("unknown_query_field_tables"),
+            literal_time_zone=settings.get("literal_time_zone"),
             groups=lambda: self.groups_of(session.sys_id),
+            roles=session.roles,
+            rows=self.database,
+            week_start=settings.get("week_start"),
+            refused_script=settings.get("refused_script"),
+            negation_on_empty=settings.get("negation_on_empty"),
+            null_word=settings.get("null_word"),
+            join_conditions=settings.get("join_conditions"),
+            relative_days=settings.get("relative_days"),
+            now_date_time=settings.get("now_date_time"),
         )
 
     def groups_of(self, user: str) -> list[str]:
@@ -161,6 +173,7 @@ class Instance:
         self.identity.codes.clear()
         self.identity.resume()
         self.sessions.end_all()
+        virus_scan.resume(self)
 
     def close(self) -> None:
         self.database.close()

@@ -167,6 +167,13 @@ ALL: tuple[Setting, ...] = (
     _choice("view_layout", "list", "form", says="whose fields sysparm_view means: the list's or the form's"),
     _choice("trailing_slash", "ignored", "refused", says="the slash at the end of an API's address"),
     _choice("table_schema", "columns", "list", says="what /api/now/doc/table/schema/{table} answers"),
+    _choice("stats_nothing", "empty", "refused", says="statistics that ask for neither a count nor a figure"),
+    _choice(
+        "query_refusal",
+        "query",
+        "table_security",
+        says="the words of the 403 for a query on a field that may not be read; both were seen",
+    ),
     Setting("rate_rules", [], (), "inbound rate limits: [{table, user, path, limit, seconds, sys_id}]"),
     Setting("release", "australia", (), "the family release that is emulated"),
     Setting("attachment_scan_seconds", 2, (), "how long an attached file waits for its virus scan"),
@@ -196,6 +203,39 @@ ALL: tuple[Setting, ...] = (
     ),
     Setting("metric_lag_seconds", 30, (), "how far metric_instance is behind; 0: not at all"),
     Setting("commit_lag_seconds", 0, (), "how long after its stamps a write over the Table API is seen"),
+    Setting(
+        "unknown_query_field_tables",
+        {},
+        (),
+        "the same for single tables: {table: drop, refuse or no_rows}",
+    ),
+    _choice("week_start", "sunday", "monday", says="the day on which a week begins in queries"),
+    _choice(
+        "refused_script",
+        "no_rows",
+        "dropped",
+        says="a condition whose javascript: value is no guarded script: meets nothing, or is left out",
+    ),
+    _choice(
+        "negation_on_empty",
+        "left_out",
+        "matched",
+        says="whether an empty field meets what says what it is not: !=, NOT LIKE, NOT IN, NSAMEAS, NOTON",
+    ),
+    _choice("null_word", "empty", "literal", says="the value NULL after = or != in a query"),
+    _choice(
+        "join_conditions",
+        "all",
+        "first",
+        says="how many of the conditions that follow a JOIN in a query are about the joined rows",
+    ),
+    _choice(
+        "relative_days",
+        "moment",
+        "whole",
+        says="RELATIVE conditions in days and more: counted from this second, or in whole days",
+    ),
+    _choice("now_date_time", "utc", "session", says="the time zone of gs.nowDateTime() in a query"),
     Setting("batch_quota_seconds", 30, (), "a batch longer than this leaves its other requests unserviced"),
 )
 
@@ -243,6 +283,8 @@ class Settings:
             return text
         if name == "rate_rules":
             return _rate_rules(value)
+        if name == "unknown_query_field_tables":
+            return _by_table(value, self._known["unknown_query_field"].choices)
         wanted = type(setting.default)
         if wanted in (int, float) and isinstance(value, int | float) and not isinstance(value, bool):
             if value < 0:
@@ -251,6 +293,13 @@ class Settings:
         if not isinstance(value, wanted):
             raise ValueError(f"{name} is {wanted.__name__}, not {value!r}")
         return value
+
+
+def _by_table(value: Any, choices: tuple[str, ...]) -> dict[str, str]:
+    """Raises ValueError when it is not one of the choices for each table."""
+    if not isinstance(value, dict) or not all(each in choices for each in value.values()):
+        raise ValueError(f"for each table one of {', '.join(choices)}, not {value!r}")
+    return {str(table): str(each) for table, each in value.items()}
 
 
 def _rate_rules(value: Any) -> list[RateRule]:

@@ -36,35 +36,33 @@ _HIERARCHIES = (
 
 def rows() -> Iterator[tuple[str, Rows]]:
     """The rows by table."""
-    yield (
-        "sys_filter_option_dynamic",
-        [
-            {
-                "sys_id": sys_id or option_sys_id(label),
-                "label": label,
-                "script": script,
-                "field_type": "reference",
-                "table": table,
-                "order": str(100 * place),
-                "active": "true",
-                "filter": "true",
-            }
-            for place, (sys_id, label, script, table) in enumerate(_OPTIONS, 1)
-        ],
-    )
-    yield (
-        "sys_record_hierarchy",
-        [
-            {
-                "sys_id": sys_id or hierarchy_sys_id(label),
-                "label": label,
-                "name": label.lower().replace(" ", "_"),
-                "table": table,
-                "reference_field": field,
-            }
-            for sys_id, label, table, field in _HIERARCHIES
-        ],
-    )
+    yield "sys_filter_option_dynamic", _options()
+    yield "sys_record_hierarchy", _hierarchies()
+
+
+def _options() -> Rows:
+    for place, (sys_id, label, script, table) in enumerate(_OPTIONS, 1):
+        yield {
+            "sys_id": sys_id or option_sys_id(label),
+            "label": label,
+            "script": script,
+            "field_type": "reference",
+            "table": table,
+            "order": str(100 * place),
+            "active": "true",
+            "filter": "true",
+        }
+
+
+def _hierarchies() -> Rows:
+    for sys_id, label, table, field in _HIERARCHIES:
+        yield {
+            "sys_id": sys_id or hierarchy_sys_id(label),
+            "label": label,
+            "name": label.lower().replace(" ", "_"),
+            "table": table,
+            "reference_field": field,
+        }
 
 
 def option_sys_id(label: str) -> str:
