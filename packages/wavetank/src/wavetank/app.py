@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from wavetank import packs
-from wavetank.apis import metadata, oauth, stats, tinyurl, ui
+from wavetank.apis import attachment, metadata, oauth, stats, tinyurl, ui
 from wavetank.apis import table as table_api
 from wavetank.clock import Clock
 from wavetank.control.surface import application as control_surface
@@ -19,7 +19,7 @@ from wavetank.front import Front
 from wavetank.ids import new_sys_id
 from wavetank.instance import Instance, seal_for
 from wavetank.releases import LATEST, release
-from wavetank.security import access, plugins, restriction, tokens
+from wavetank.security import access, plugins, restriction, tokens, virus_scan
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ def api_routes() -> list[BaseRoute]:
     return [
         *table_api.routes(),
         *stats.routes(),
+        *attachment.routes(),
         *tinyurl.routes(),
         *metadata.routes(),
         *oauth.routes(),
@@ -84,6 +85,7 @@ def _instance(options: Options) -> Instance:
         fresh=fresh,
     )
     instance.settings.start_with({"basic_auth_restriction": restriction.mode(instance.properties)})
+    virus_scan.resume(instance)
     return instance
 
 
