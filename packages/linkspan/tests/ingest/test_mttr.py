@@ -1,4 +1,4 @@
-"""Times to restore: the definitions, on figures that others published and on real data."""
+"""Times to restore: the measures, on figures that others published and on real data."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def test_the_published_example(table: duckdb.DuckDBPyConnection) -> None:
     add(table, "2026-01-05 09:00:00", "2026-01-05 10:00:00")
     add(table, "2026-01-05 11:00:00", "2026-01-05 11:30:00")
     add(table, "2026-01-05 13:00:00", "2026-01-05 16:00:00")
-    for definition in ("resolve", "harness"):
-        whole = asking(table)(definition=definition).whole
+    for measure in ("resolve", "harness"):
+        whole = asking(table)(measure=measure).whole
         assert (whole.n, whole.mean_s, whole.median_s) == (3, 90 * 60, 60 * 60)
 
 
@@ -113,7 +113,7 @@ def test_a_month_without_incidents_is_shown(table: duckdb.DuckDBPyConnection) ->
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"definition": "best"}, "no definition best"),
+        ({"measure": "best"}, "no definition best"),
         ({"by": "mood"}, "no column mood"),
         ({"by": 'priority" FROM incident; --'}, "no column"),
         ({"period": "fortnight"}, "no period"),
@@ -230,11 +230,11 @@ def test_what_only_looks_like_a_zone_is_refused(table: duckdb.DuckDBPyConnection
         asking(table)(zone=zone)
 
 
-def test_without_the_state_its_definition_cannot_be_answered(table: duckdb.DuckDBPyConnection) -> None:
+def test_without_the_state_its_measure_cannot_be_answered(table: duckdb.DuckDBPyConnection) -> None:
     without = [name for name in COLUMNS if name != "state"]
     with pytest.raises(ConfigError, match="no column state"):
         asking(table, without)()
-    assert asking(table, without)(definition="harness").whole.n == 0
+    assert asking(table, without)(measure="harness").whole.n == 0
 
 
 def test_a_date_that_is_kept_as_a_hash_is_refused(table: duckdb.DuckDBPyConnection) -> None:

@@ -31,7 +31,7 @@ def routes(hub: Hub) -> APIRouter:
     ) -> dict[str, Any]:
         """As ``linkspan metrics mttr`` says it: n, mean, median, p90, p95, rows, and what was left out."""
         question = Question(
-            definition=definition,
+            measure=definition,
             by=by,
             period=period,
             cohort=cohort,

@@ -1,4 +1,4 @@
-"""``linkspan metrics …``: figures from what was ingested, each with its definition."""
+"""``linkspan metrics …``: figures from what was ingested, each with its measure."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def mttr(
         from linkspan.web.mttr import chart_of, table_of
 
         question = Question(
-            definition=definition,
+            measure=definition,
             by=by,
             period=period,
             cohort=cohort,
@@ -83,7 +83,7 @@ def _say(reply: Reply, instance: str, answer: Answer) -> None:
     from linkspan.web.chart import duration
     from linkspan.web.mttr import label_of
 
-    reply.say(f"{instance}: time to restore, {answer.definition.says}")
+    reply.say(f"{instance}: time to restore, {answer.measure.says}")
     shown = Table(box=None, pad_edge=False)
     for name in ("", "n", "mean", "median", "p90", "p95"):
         shown.add_column(name, justify="left" if not name else "right")

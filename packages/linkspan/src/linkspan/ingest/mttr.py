@@ -1,6 +1,6 @@
 """Mean time to restore, from incidents in the warehouse, with what a mean alone hides.
 
-A figure without its definition is not comparable: means and medians of real incident logs differ several
+A figure without its measure is not comparable: means and medians of real incident logs differ several
 times over, and so does one month counted by when incidents were opened or by when they were resolved. So
 an answer names start, end, the date that puts an incident into a period, how many were counted, and how many
 were left out and why.
@@ -26,8 +26,11 @@ Ask = Callable[[str, Sequence[Any]], Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Definition:
-    """One way to say when restoring began and ended. ``cohort`` is the date that picks the period."""
+class Measure:
+    """One way to say when restoring began and ended; people ask for it as a ``definition``.
+
+    ``cohort`` is the date that picks the period.
+    """
 
     name: str
     says: str
@@ -37,17 +40,17 @@ class Definition:
     states: tuple[str, ...] = RESOLVED
 
 
-DEFINITIONS: Mapping[str, Definition] = {
+MEASURES: Mapping[str, Measure] = {
     one.name: one
     for one in (
-        Definition(
+        Measure(
             name="resolve",
             says="from opened to resolved, counted when resolved; only what is resolved or closed now",
             start="opened_at",
             end="resolved_at",
             cohort="resolved_at",
         ),
-        Definition(
+        Measure(
             name="harness",
             says="from created to resolved, whatever the state is now, counted when created",
             start="sys_created_on",
@@ -55,7 +58,7 @@ DEFINITIONS: Mapping[str, Definition] = {
             cohort="sys_created_on",
             states=(),
         ),
-        Definition(
+        Measure(
             name="closed",
             says="from created to closed, counted when closed; closing often runs days after restoring",
             start="sys_created_on",
@@ -72,7 +75,7 @@ DATES = ("opened_at", "sys_created_on", "sys_updated_on", "resolved_at", "closed
 class Question:
     """What is asked. ``since`` is in, ``until`` is out, both as dates in ``zone``; ``by`` is a column."""
 
-    definition: str = "resolve"
+    measure: str = "resolve"
     by: str = ""
     period: str = ""
     cohort: str = ""
@@ -111,7 +114,7 @@ class Answer:
     """The whole and its parts. ``left_out`` says why incidents of the table are not in it."""
 
     question: Question
-    definition: Definition
+    measure: Measure
     cohort: str
     whole: Figures
     rows: Sequence[Row] = ()
@@ -121,10 +124,10 @@ class Answer:
         """The published shape."""
         asked = self.question
         return {
-            "definition": self.definition.name,
-            "says": self.definition.says,
-            "start": self.definition.start,
-            "end": self.definition.end,
+            "definition": self.measure.name,
+            "says": self.measure.says,
+            "start": self.measure.start,
+            "end": self.measure.end,
             "cohort": self.cohort,
             "by": asked.by,
             "period": asked.period,
@@ -139,18 +142,18 @@ def mttr(ask: Ask, source: str, columns: Mapping[str, str], question: Question) 
     """Answer a question from the incidents in ``source``, a quoted name or a query in parentheses.
 
     ``ask`` runs one SQL statement of the warehouse, ``columns`` are the source's with their SQL types. Raises
-    ConfigError for a definition, column, period or zone that does not exist, and for a date that is kept as
+    ConfigError for a measure, column, period or zone that does not exist, and for a date that is kept as
     something else.
     """
-    definition = _definition(question.definition)
-    cohort = question.cohort or definition.cohort
-    _check(question, columns, definition, cohort)
+    measure = _measure(question.measure)
+    cohort = question.cohort or measure.cohort
+    _check(question, columns, measure, cohort)
     _require_zone(ask, question.zone)
-    judged = _Judged(source, definition, cohort, question)
+    judged = _Judged(source, measure, cohort, question)
     whole = _figures(ask(f"SELECT {_FIGURES} FROM {judged.fit}", judged.values)[0])
     return Answer(
         question=question,
-        definition=definition,
+        measure=measure,
         cohort=cohort,
         whole=whole,
         rows=_rows(ask, judged, question),
@@ -165,16 +168,16 @@ _FIGURES = (
 
 
 class _Judged:
-    """The incidents with what the definition makes of them. Every name in the SQL was checked before."""
+    """The incidents with what the measure makes of them. Every name in the SQL was checked before."""
 
-    def __init__(self, source: str, definition: Definition, cohort: str, question: Question) -> None:
+    def __init__(self, source: str, measure: Measure, cohort: str, question: Question) -> None:
         local = f"timezone('{question.zone}', timezone('UTC', {_q(cohort)}))"
-        states = ", ".join(f"'{state}'" for state in definition.states)
+        states = ", ".join(f"'{state}'" for state in measure.states)
         settled = f"coalesce(state IN ({states}), false)" if states else "true"
         group = f"coalesce(CAST({_q(question.by)} AS VARCHAR), '')" if question.by else "''"
         period = f"strftime(date_trunc('{question.period}', moment), '%Y-%m-%d')" if question.period else "''"
         inner = (
-            f"SELECT {settled} AS settled, {_q(definition.start)} AS began, {_q(definition.end)} AS ended, "
+            f"SELECT {settled} AS settled, {_q(measure.start)} AS began, {_q(measure.end)} AS ended, "
             f"{local} AS moment, {group} AS grp FROM {source} WHERE _deleted_at IS NULL"
         )
         # Who lacks the date that picks a period is in none of them.
@@ -241,19 +244,19 @@ def _figures(row: Mapping[str, Any]) -> Figures:
     return Figures(n=int(row["n"]), **{name: float(row[name]) for name in names if row["n"]})
 
 
-def _definition(name: str) -> Definition:
-    if name not in DEFINITIONS:
-        raise _invalid(f"there is no definition {name}", f"use one of: {', '.join(DEFINITIONS)}")
-    return DEFINITIONS[name]
+def _measure(name: str) -> Measure:
+    if name not in MEASURES:
+        raise _invalid(f"there is no definition {name}", f"use one of: {', '.join(MEASURES)}")
+    return MEASURES[name]
 
 
-def _check(question: Question, columns: Mapping[str, str], definition: Definition, cohort: str) -> None:
+def _check(question: Question, columns: Mapping[str, str], measure: Measure, cohort: str) -> None:
     if question.cohort and question.cohort not in DATES:
         raise _invalid(f"{question.cohort} does not pick a period", f"use one of: {', '.join(DATES)}")
     if question.period and question.period not in PERIODS:
         raise _invalid(f"{question.period} is no period", f"use one of: {', '.join(PERIODS)}")
-    dates = sorted({definition.start, definition.end, cohort})
-    others = ["state"] if definition.states else []
+    dates = sorted({measure.start, measure.end, cohort})
+    others = ["state"] if measure.states else []
     for name in (*dates, *others, *filter(None, [question.by])):
         if name not in columns:
             raise _invalid(

@@ -20,7 +20,7 @@ from linkspan.core.spreadsheet import cell
 from linkspan.flows.hub import Hub
 from linkspan.flows.metrics import ingested_instances, mttr_of
 from linkspan.flows.pulse import Pulse
-from linkspan.ingest.mttr import DATES, DEFINITIONS, PERIODS, Answer, Question, Row
+from linkspan.ingest.mttr import DATES, MEASURES, PERIODS, Answer, Question, Row
 from linkspan.web.chart import Column, duration, svg
 from linkspan.web.rendering import Rendering
 
@@ -41,7 +41,7 @@ def _question(
     since: Day = None,
     until: Day = None,
 ) -> Question:
-    return Question(definition=definition, by=by, period=period, cohort=cohort, since=since, until=until)
+    return Question(measure=definition, by=by, period=period, cohort=cohort, since=since, until=until)
 
 
 Asked = Annotated[Question, Depends(_question)]
@@ -84,7 +84,7 @@ def chart_of(instance: str, answer: Answer) -> str:
         for row in drawn
         for f in [row.figures]
     ]
-    return svg(f"Time to restore on {instance}: {answer.definition.says}{which}", columns)
+    return svg(f"Time to restore on {instance}: {answer.measure.says}{which}", columns)
 
 
 def table_of(answer: Answer) -> str:
@@ -121,7 +121,7 @@ def _shown(hub: Hub, instance: str, question: Question) -> dict[str, Any]:
         "question": question,
         "answer": None,
         "problem": None,
-        "definitions": DEFINITIONS,
+        "measures": MEASURES,
         "dates": DATES,
         "periods": PERIODS,
         "groups": GROUPS,
@@ -145,7 +145,8 @@ def _shown(hub: Hub, instance: str, question: Question) -> dict[str, Any]:
 
 def _asked(instance: str, question: Question) -> Iterator[tuple[str, str]]:
     yield "instance", instance
-    for name in ("definition", "by", "period", "cohort"):
+    yield "definition", question.measure
+    for name in ("by", "period", "cohort"):
         yield name, getattr(question, name)
     for name in ("since", "until"):
         if (day := getattr(question, name)) is not None:
