@@ -17,6 +17,14 @@ from wavetank.pytest_plugin import Wavetank
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 
+def surround(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """The environment of a house: its home, the key of its secrets, the administrators' password."""
+    patch.setenv("LINKSPAN_HOME", str(home))
+    patch.setenv("LINKSPAN_KEY", KEY)
+    patch.setenv("TANK_ADMIN", "admin")
+    patch.delenv("LINKSPAN_DATABASE_URL", raising=False)
+
+
 class House:
     """One account ``responder`` on some instances."""
 

@@ -9,23 +9,10 @@ import pytest
 
 from linkspan.core.errors import NotAuthorized, NotFound
 from linkspan.demo.person import Person
-from tests.contract.accounts import KEY, House, change, rows
+from tests.contract.accounts import House, change, rows
 from tests.contract.test_provision_api_key import POLICY, ask_as_admin, give, reveal, steps, working
 
 OLD, NEW = "linkspan.responder", "linkspan.responder.2"
-
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
-
-
-@pytest.fixture
-def tank(wavetank):
-    return wavetank
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import urllib.request
-from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -17,22 +16,9 @@ from linkspan.demo.line import Line, basic
 from linkspan.demo.person import Person
 from linkspan.flows.authorize import authorize
 from linkspan.store.ledger import Ledger
-from tests.contract.accounts import KEY, House, change, requests_since, rows
+from tests.contract.accounts import House, change, requests_since, rows
 
 PASSWORD = "Their own pass 1!"
-
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
-
-
-@pytest.fixture
-def tank(wavetank):
-    return wavetank
 
 
 @pytest.fixture

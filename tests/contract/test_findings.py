@@ -30,7 +30,7 @@ from linkspan.flows.pulse import Pulse
 from linkspan.flows.wiring import Wiring
 from linkspan.store import Database
 from linkspan.store import findings as store
-from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
+from tests.contract.accounts import House, change, last_request, requests_since, rows
 from tests.contract.test_json_output import shapes, unlike
 from wavetank.pytest_plugin import Wavetank
 
@@ -110,12 +110,7 @@ class Desk(House):
 
 
 @pytest.fixture
-def desk(
-    wavetank: Wavetank, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Desk]:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
+def desk(wavetank: Wavetank, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
     made = Desk(tmp_path, [wavetank], capsys)
     made.source()
     made.apply()

@@ -18,18 +18,13 @@ from linkspan.flows import findings as flow
 from linkspan.store import findings as store
 from linkspan.store.tables import finding as finding_table
 from linkspan.store.tables import sighting as sighting_table
-from tests.contract.accounts import KEY, change, rows
+from tests.contract.accounts import change, rows
 from tests.contract.test_findings import FATES, Desk
 from wavetank.pytest_plugin import Wavetank
 
 
 @pytest.fixture
-def desk(
-    wavetank: Wavetank, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Desk]:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
+def desk(wavetank: Wavetank, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
     made = Desk(tmp_path, [wavetank], capsys)
     made.source()
     made.apply()

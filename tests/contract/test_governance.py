@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from linkspan.core import clock
 from linkspan.store.requests import Requests
 from linkspan.store.tables import ledger
-from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
+from tests.contract.accounts import House, change, last_request, requests_since, rows
 from tests.contract.test_json_output import shapes, unlike
 
 RECIPE = """\
@@ -34,12 +34,8 @@ WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
 
 @pytest.fixture
-def house(tmp_path: Path, wavetank_fleet, capsys, monkeypatch) -> House:
+def house(tmp_path: Path, wavetank_fleet, capsys) -> House:
     """Abel Tuter owns the account and asks; Beth Anglin is his manager on record."""
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
     (tmp_path / "mine.yaml").write_text(RECIPE)
     house = House(tmp_path, wavetank_fleet.values(), capsys)
     house.write("oauth_password", recipe="mine.yaml", profile="settled")

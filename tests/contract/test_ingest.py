@@ -16,17 +16,9 @@ from linkspan.ingest.extract import extract, shape
 from linkspan.ingest.load import load, state_of
 from linkspan.ingest.run import run
 from linkspan.ingest.values import Batch, State
-from tests.contract.accounts import KEY, rows
+from tests.contract.accounts import rows
 from tests.contract.intake import NOTHING, T0, Reader, hide, plant, there
 from tests.contract.test_json_output import shapes, unlike
-
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
 
 
 @pytest.fixture

@@ -19,19 +19,11 @@ import pytest
 from linkspan.cli import run
 from linkspan.ingest.exclude import KEY_NAME, Exclusion
 from linkspan.store.secrets import SecretStore
-from tests.contract.accounts import KEY, requests_since, rows
+from tests.contract.accounts import requests_since, rows
 from tests.contract.intake import T0, Reader, plant
 
 CANARY = "Zugvogel-7f3a91"
 FREE_TEXT = ("description", "comments", "work_notes", "close_notes", "u_free_text")
-
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
 
 
 @pytest.fixture

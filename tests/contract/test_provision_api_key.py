@@ -6,29 +6,15 @@ import base64
 import json
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 
 from linkspan.demo.person import Person
 from linkspan.store.ledger import Ledger
 from linkspan.store.owned import OwnedRecords
-from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
+from tests.contract.accounts import House, change, last_request, requests_since, rows
 
 POLICY = "name=linkspan Table API"
-
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
-
-
-@pytest.fixture
-def tank(wavetank):
-    return wavetank
 
 
 @pytest.fixture

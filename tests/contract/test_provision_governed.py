@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from linkspan.flows.setup import apply_all, plan_all
 from linkspan.store.requests import Requests
-from tests.contract.accounts import KEY, House, change, rows
+from tests.contract.accounts import House, change, rows
 
 FIRST, EXPLORERS = "ServiceNow Service Accounts", "ServiceNow API Explorers"
-
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
 
 
 @pytest.fixture

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from linkspan.core.errors import NotAuthorized
-from tests.contract.accounts import KEY, House, rows
+from tests.contract.accounts import House, rows
 
 TABLES = ("incident", "change_request", "sys_user")
-
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from linkspan.core import clock
 from linkspan.core.errors import NotAuthorized
 from linkspan.demo.person import Person
-from tests.contract.accounts import KEY, House, change, rows
+from tests.contract.accounts import House, change, rows
 from tests.fleet import fleet
 from wavetank.pytest_plugin import Wavetank
 
@@ -23,14 +23,6 @@ OPERATIONS = {"create", "read", "write"}
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Wavetank]]:
     with fleet(tmp_path_factory.mktemp("tls"), "demo,incident_io") as found:
         yield found
-
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
 from linkspan.flows.setup import apply_all, plan_all
 from linkspan.store.ledger import Ledger
 from linkspan.store.owned import OwnedRecords
-from tests.contract.accounts import KEY, House, change, rows
+from tests.contract.accounts import House, change, rows
 from tests.fleet import fleet
 from wavetank.pytest_plugin import Wavetank
 
@@ -23,14 +22,6 @@ PROFILES = "sys_auth_profile_basic"
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Wavetank]]:
     with fleet(tmp_path_factory.mktemp("tls"), "scan_engine") as found:
         yield found
-
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
 
 
 @pytest.fixture

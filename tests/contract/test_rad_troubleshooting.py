@@ -8,21 +8,12 @@ import pytest
 
 from linkspan.demo.person import Person
 from linkspan.flows.doctor import preflight_all
-from tests.contract.accounts import KEY, House, change, rows
+from tests.contract.accounts import House, change, rows, surround
 
 USER = "user_name=svc.responder"
 KEY_RECORD = "name=linkspan.responder"
 POLICY = "name=linkspan Table API"
 ROLE = "rad_security_integration"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def environment(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LINKSPAN_KEY", KEY)
-        patch.setenv("TANK_ADMIN", "admin")
-        patch.delenv("LINKSPAN_DATABASE_URL", raising=False)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +25,7 @@ def made(tmp_path_factory, _wavetank_instance):
         tank.reset()
         tank.control("records/incident", {"short_description": "Seen before", "number": "INC0000001"})
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("LINKSPAN_HOME", str(folder / "home"))
+            surround(patch, folder / "home")
             house = Silent(folder, [tank], None)
             house.write("api_key", recipe="rad-security", profile=profile)
             apply(house, tank)
@@ -47,11 +38,6 @@ def made(tmp_path_factory, _wavetank_instance):
 
 class Silent(House):
     """A house without a terminal."""
-
-
-@pytest.fixture
-def tank(wavetank):
-    return wavetank
 
 
 @pytest.fixture

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import pytest
 
 from linkspan.core.errors import LinkspanError
 from linkspan.flows.setup import apply_all, plan_all
 from linkspan.store.ledger import Ledger
-from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
+from tests.contract.accounts import House, change, last_request, requests_since, rows
 from tests.contract.test_provision_api_key import give, reveal, steps
 
 OLD, NEW = "linkspan.responder", "linkspan.responder.2"
-
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
-
-
-@pytest.fixture
-def tank(wavetank):
-    return wavetank
 
 
 @pytest.fixture

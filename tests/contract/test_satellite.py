@@ -52,13 +52,12 @@ CANARY = "Zugvogel-c4n4ry-55e1"
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+def satellite_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(courier, "FIRST_PAUSE", 0.02)
     monkeypatch.setattr(courier, "IDLE_SECONDS", 0.05)
     monkeypatch.setenv("SATELLITE_KEY", KEY)
     monkeypatch.setenv("READER_PASSWORD", PASSWORD)
     monkeypatch.setenv("HASH_KEY", "5" * 64)
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
 
 
 @pytest.fixture(scope="module")

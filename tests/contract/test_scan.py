@@ -8,15 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
-
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
+from tests.contract.accounts import House, change, last_request, requests_since, rows
 
 
 @pytest.fixture

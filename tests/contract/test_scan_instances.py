@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
+from tests.contract.accounts import House, change, last_request, requests_since, rows, surround
 from tests.contract.test_json_output import shapes, unlike
 from tests.fleet import fleet
 from wavetank.pytest_plugin import Wavetank
@@ -44,23 +44,14 @@ def house(
     applied: Path,
     running: Mapping[str, Wavetank],
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> House:
     """The account is on the three instances, and each knows all three."""
-    surround(monkeypatch, tmp_path / "home")
     shutil.copytree(applied, tmp_path / "home")
     for one in running.values():
         one.control("restore", {"name": "applied"})
     house = House(tmp_path, running.values(), capsys)
     configure(house)
     return house
-
-
-def surround(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    monkeypatch.setenv("LINKSPAN_HOME", str(home))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
 
 
 def configure(house: House, **urls: str) -> None:

@@ -8,10 +8,8 @@ import json
 import os
 import re
 import subprocess
-import sys
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,19 +19,16 @@ import pytest
 from linkspan.cli import run
 from linkspan.demo.line import Line, basic
 from tests import needs
-from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
+from tests.contract.accounts import House, change, last_request, requests_since, rows
 from tests.contract.intake import plant, there
+from tests.journeys.company import HUB, LINKSPAN, PORTS, Company, at_home, replaced
 from tests.repository import ROOT
 from wavetank.pytest_plugin import Wavetank
 
 pytestmark = pytest.mark.timeout(420)
-EXAMPLE = ROOT / "examples" / "harness-sei"
 DATA = ROOT.parent / "shared" / "data"
-LINKSPAN = [sys.executable, "-c", "from linkspan.cli import main; main()"]
-PORTS = {"dev": 8081, "qa": 8083, "prod": 8085}
 ACCOUNTS = {"dev": "sei-basic", "qa": "sei-person", "prod": "sei"}
 STREAMS = ("incident", "change_request", "sys_user")
-HUB = "http://127.0.0.1:8700"
 SITE_PASSWORD = "Chosen-by-the-site-4711"
 TOKEN = "a-token-of-the-hub-for-tests-only"
 CANARY = "Mauersegler-4c81f0"
@@ -46,37 +41,29 @@ DAY = ("2026-03-10", "2026-03-11")
 EXAMPLE_INCIDENTS = [("09:00:00", "10:00:00"), ("11:15:00", "11:45:00"), ("21:00:00", "24:00:00")]
 
 
-class Company(House):
-    """The example's configuration on running instances."""
+class SeiCompany(Company):
+    """Whose incidents are measured."""
+
+    example = "harness-sei"
 
     def __init__(self, folder: Path, instances: Mapping[str, Wavetank], capsys: Any) -> None:
         self.port = needs.free_ports(1)
         super().__init__(folder, instances.values(), capsys)
 
-    def write(self, *_: Any, **__: Any) -> None:
-        text = (EXAMPLE / "linkspan.yaml").read_text()
-        addresses = {f"http://127.0.0.1:{PORTS[name]}": one.url for name, one in self.instances.items()}
-        addresses[HUB.removeprefix("http://")] = "127.0.0.1:0"
-        addresses["scheme: oauth_code"] = f"scheme: oauth_code, redirect_port: {self.port}"
-        for written, real in addresses.items():
-            assert written in text
-            text = text.replace(written, real)
-        self.config.write_text(text)
-
-    def keep(self, patch: pytest.MonkeyPatch, name: str, secret: str) -> None:
-        """`linkspan secrets set`, the value on standard input."""
-        patch.setattr("sys.stdin", io.StringIO(secret + "\n"))
-        assert run(["secrets", "set", name, "--json"]) == 0
+    def addresses(self) -> dict[str, str]:
+        return {
+            **super().addresses(),
+            HUB: "127.0.0.1:0",
+            "scheme: oauth_code": f"scheme: oauth_code, redirect_port: {self.port}",
+        }
 
     def satellite(self, hub: str) -> dict[str, Any]:
         """The example's satellite reads and sends once, from a folder and a home of its own; its envelope."""
         folder = self.folder / "site"
         folder.mkdir(exist_ok=True)
-        text = (EXAMPLE / "satellite.yml").read_text()
-        for written, real in {"http://127.0.0.1:8081": self.instances["dev"].url, HUB: hub}.items():
-            assert written in text
-            text = text.replace(written, real)
-        (folder / "satellite.yml").write_text(text)
+        addresses = {"http://127.0.0.1:8081": self.instances["dev"].url, f"http://{HUB}": hub}
+        text = (self.source / "satellite.yml").read_text()
+        (folder / "satellite.yml").write_text(replaced(text, addresses))
         done = subprocess.run(
             [*LINKSPAN, "satellite", "run", "--once", "--json"],
             cwd=folder,
@@ -115,58 +102,25 @@ class Company(House):
         found: dict[str, Any] = done["result"]
         return found
 
-    @contextmanager
-    def hub(self) -> Iterator[str]:
-        """The running hub; its address."""
-        command = [*LINKSPAN, "serve", "--with-parent", "--config", str(self.config)]
-        with (
-            (self.folder / "hub.log").open("ab") as log,
-            subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-            ) as process,
-        ):
-            try:
-                assert process.stdout is not None
-                yield json.loads(process.stdout.readline())["url"]
-            finally:
-                process.terminate()
-                process.wait(15)
-
 
 @pytest.fixture(autouse=True)
 def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*PORTS, "tank"):
-        monkeypatch.setenv(f"{name.upper()}_ADMIN", "admin")
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
+    at_home(monkeypatch, tmp_path)
     monkeypatch.setenv("LINKSPAN_TOKEN", TOKEN)
     monkeypatch.setenv("SATELLITE_KEY", "a-key-of-the-satellite-for-tests-only")
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
 
 
 @pytest.fixture
 def company(
     tmp_path: Path, wavetank_fleet: Mapping[str, Wavetank], capsys: pytest.CaptureFixture[str]
-) -> Company:
-    return Company(tmp_path, wavetank_fleet, capsys)
-
-
-@pytest.fixture
-def chromium() -> Iterator[Any]:
-    needs.require("browser")
-    from playwright.sync_api import expect, sync_playwright
-
-    expect.set_options(timeout=SOON)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=needs.browser(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
+) -> SeiCompany:
+    return SeiCompany(tmp_path, wavetank_fleet, capsys)
 
 
 @pytest.mark.slow
 @pytest.mark.browser
 def test_the_guide_from_the_first_step_to_the_chart(
-    company: Company,
+    company: SeiCompany,
     chromium: Any,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -181,16 +135,16 @@ def test_the_guide_from_the_first_step_to_the_chart(
     start = {name: last_request(one) for name, one in company.instances.items()}
     _ingest(company)
     _figures(company, tmp_path)
-    with company.hub() as url:
-        _look(company, chromium, url, tmp_path)
-        _from_inside(company, url)
+    with company.hub() as ready:
+        _look(company, chromium, ready["url"], tmp_path)
+        _from_inside(company, ready["url"])
     _nowhere(company, start, capsys)
 
 
 # ── an account on each instance, and the connection validated ────────────────────────────────────────────
 
 
-def _connect(company: Company, chromium: Any) -> None:
+def _connect(company: SeiCompany, chromium: Any) -> None:
     """Steps 1 to 3: one plan for three ways of signing in; a person allows one of them."""
     plan = company.command("plan")["result"]["instances"]
     assert all(one["changes"] and not one["brakes"] for one in plan.values())
@@ -234,7 +188,7 @@ def give_password(instance: Wavetank) -> None:
     line.change("sys_user", found["sys_id"], {"user_password": PASSWORD}, input_display=True)
 
 
-def consent(company: Company, chromium: Any, instance: Wavetank) -> None:
+def consent(company: SeiCompany, chromium: Any, instance: Wavetank) -> None:
     """The account's person signs in, sees who asks, and allows it."""
     command = [*LINKSPAN, "authorize", "sei-person", "--instance", "qa", "--no-browser", "--timeout", "60"]
     with subprocess.Popen(
@@ -274,7 +228,7 @@ def consent(company: Company, chromium: Any, instance: Wavetank) -> None:
     page.context.close()
 
 
-def _validate(company: Company) -> None:
+def _validate(company: SeiCompany) -> None:
     """Step 4: Validate Connection, and a role taken away shows with its name."""
     checked = company.command("preflight")
     assert checked["exit"] == 0, checked["result"]
@@ -329,7 +283,7 @@ def stamp(time: str) -> str:
     return f"{DAY[1]} 00:00:00" if time == "24:00:00" else f"{DAY[0]} {time}"
 
 
-def _ingest(company: Company) -> None:
+def _ingest(company: SeiCompany) -> None:
     """Everything, then only what is new; equal to the instance row by row."""
     names = {f"{instance}/{table}" for instance in PORTS for table in STREAMS}
     first = company.ingest()
@@ -352,7 +306,7 @@ def _ingest(company: Company) -> None:
     assert set(verified["result"]["streams"]) == names
 
 
-def _nowhere(company: Company, start: Mapping[str, int], capsys: pytest.CaptureFixture[str]) -> None:
+def _nowhere(company: SeiCompany, start: Mapping[str, int], capsys: pytest.CaptureFixture[str]) -> None:
     """Not asked for, not on any disk, not in anything that is printed."""
     printed = ""
     out = company.folder / "export"
@@ -379,7 +333,7 @@ def _nowhere(company: Company, start: Mapping[str, int], capsys: pytest.CaptureF
 # ── how long restoring takes ─────────────────────────────────────────────────────────────────────────────
 
 
-def _figures(company: Company, folder: Path) -> None:
+def _figures(company: SeiCompany, folder: Path) -> None:
     """60, 30 and 180 minutes are 90 on average, and the mean is not the whole story."""
     that_day = ["--instance", "dev", "--since", DAY[0], "--until", DAY[1]]
     found = company.mttr(*that_day, "--definition", "harness")
@@ -396,7 +350,7 @@ def _figures(company: Company, folder: Path) -> None:
     assert [float(value) for value in values[0][2:]] == [3, 5400, 3600, 9360, 10080]
 
 
-def _look(company: Company, chromium: Any, url: str, folder: Path) -> None:
+def _look(company: SeiCompany, chromium: Any, url: str, folder: Path) -> None:
     """The page, wide and on a phone."""
     from playwright.sync_api import expect
 
@@ -427,7 +381,7 @@ def _look(company: Company, chromium: Any, url: str, folder: Path) -> None:
     assert complaints == []
 
 
-def _from_inside(company: Company, url: str) -> None:
+def _from_inside(company: SeiCompany, url: str) -> None:
     """The guide's other half: the instance is reached from inside its network only, and figures are the same."""
     first = company.satellite(url)
     assert (first["exit"], first["problems"]) == (0, [])

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +12,10 @@ import pytest
 
 from linkspan.demo.line import Line, basic
 from tests import needs
-from tests.contract.accounts import KEY, House, rows
+from tests.contract.accounts import rows
 from tests.fleet import fleet
+from tests.journeys.company import HUB, Company, at_home
 from tests.journeys.person import Person
-from tests.repository import ROOT
 from tests.standin import StandIn
 from tests.standin.webhooks import new_secret
 from wavetank.pytest_plugin import Wavetank
@@ -29,50 +25,26 @@ SOON = 30.0
 USER = "svc.incident-io"
 
 
-class Company(House):
-    """The example's configuration, on a running instance and with the stand-in as incident.io."""
+class IncidentIoCompany(Company):
+    """On a running instance, and with the stand-in as incident.io."""
+
+    example = "incident-io"
 
     def __init__(self, folder: Path, instance: Wavetank, standin: StandIn, capsys: Any) -> None:
         self.standin = standin
         super().__init__(folder, [instance], capsys)
 
-    def write(self, *_: Any, **__: Any) -> None:
-        text = (ROOT / "examples" / "incident-io" / "linkspan.yaml").read_text()
-        (dev,) = self.instances.values()
-        addresses = {
-            "http://127.0.0.1:8081": dev.url,
+    def addresses(self) -> dict[str, str]:
+        return {
+            **super().addresses(),
             "https://api.incident.io": self.standin.url,
-            "127.0.0.1:8700": "127.0.0.1:0",
+            HUB: "127.0.0.1:0",
         }
-        for address, real in addresses.items():
-            assert address in text
-            text = text.replace(address, real)
-        self.config.write_text(text)
 
     def checks(self) -> dict[str, dict[str, Any]]:
         """The answers of preflight by check."""
         found = self.command("preflight", "--write")["result"]["checks"]
         return {one["check"]: one for one in found}
-
-    @contextmanager
-    def hub(self) -> Iterator[str]:
-        """The running hub; its address."""
-        command = [sys.executable, "-c", "from linkspan.cli import main; main()", "serve", "--with-parent"]
-        log = (self.folder / "hub.log").open("ab")
-        with subprocess.Popen(
-            [*command, "--config", str(self.config)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process:
-            try:
-                assert process.stdout is not None
-                yield json.loads(process.stdout.readline())["url"]
-            finally:
-                process.terminate()
-                process.wait(15)
-                log.close()
 
 
 @pytest.fixture(scope="module")
@@ -88,25 +60,17 @@ def company(
     instance: Wavetank,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Company]:
+) -> Iterator[IncidentIoCompany]:
     with StandIn() as standin:
-        monkeypatch.setenv("DEV_ADMIN", "admin")
         monkeypatch.setenv("INCIDENT_IO_KEY", standin.key)
         monkeypatch.setenv("INCIDENT_IO_HOOK", new_secret())
-        monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-        monkeypatch.setenv("LINKSPAN_KEY", KEY)
-        monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
-        yield Company(tmp_path, instance, standin, capsys)
+        at_home(monkeypatch, tmp_path)
+        yield IncidentIoCompany(tmp_path, instance, standin, capsys)
 
 
 @pytest.fixture
-def admin(instance: Wavetank) -> Iterator[Person]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=needs.browser(), args=["--no-sandbox"])
-        yield Person(chromium, instance)
-        chromium.close()
+def admin(instance: Wavetank, chromium: Any) -> Person:
+    return Person(chromium, instance)
 
 
 def until(look: Callable[[], Any]) -> Any:
@@ -119,18 +83,19 @@ def until(look: Callable[[], Any]) -> Any:
 
 
 def test_the_guide_from_the_first_step_to_follow_ups(
-    company: Company, admin: Person, instance: Wavetank, monkeypatch: pytest.MonkeyPatch
+    company: IncidentIoCompany, admin: Person, instance: Wavetank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _account(company, admin, instance)
     _connection(company, monkeypatch)
-    with company.hub() as url:
+    with company.hub() as ready:
+        url = ready["url"]
         sender = company.standin.send_webhooks_to(f"{url}/hooks/major", os.environ["INCIDENT_IO_HOOK"])
         _both_ways(company, admin, instance)
         assert set(sender.answers) == {202}
     assert os.environ["INCIDENT_IO_KEY"] not in (company.folder / "hub.log").read_text()
 
 
-def _account(company: Company, admin: Person, instance: Wavetank) -> None:
+def _account(company: IncidentIoCompany, admin: Person, instance: Wavetank) -> None:
     """Everything but the access controls, then those by an administrator, then nothing is left."""
     applied = company.command("apply", "--yes")
     (one,) = applied["result"]["instances"].values()
@@ -148,7 +113,7 @@ def _account(company: Company, admin: Person, instance: Wavetank) -> None:
     assert (user["identity_type"], user["web_service_access_only"]) == ("machine", "true")
 
 
-def _connection(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+def _connection(company: IncidentIoCompany, monkeypatch: pytest.MonkeyPatch) -> None:
     """What "Connect" proves, on both sides; and each thing that may be wrong with a key is named."""
     checks = company.checks()
     assert {one["check"] for one in checks.values() if one["outcome"] not in ("pass", "skip")} == set()
@@ -165,7 +130,7 @@ def _connection(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (answer["outcome"], answer["causes"][0]["id"]) == ("fail", cause)
 
 
-def _both_ways(company: Company, admin: Person, instance: Wavetank) -> None:
+def _both_ways(company: IncidentIoCompany, admin: Person, instance: Wavetank) -> None:
     standin = company.standin
     declared = standin.declare("Checkout fails", summary="500 since 09:00", severity="Critical")
     standin.say(declared, "Looking at the gateway")

@@ -28,18 +28,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    needs.require("browser")
-    from playwright.sync_api import expect, sync_playwright
-
-    expect.set_options(timeout=SOON)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=needs.browser(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 class Window:
     """A signed-in page that remembers what went wrong in it and where it asked for things."""
 

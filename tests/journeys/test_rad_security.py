@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from linkspan.cli import run
 from linkspan.demo.findings import TICKETS
 from linkspan.demo.findings import write as write_findings
 from tests import needs
-from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
+from tests.contract.accounts import change, last_request, requests_since, rows
 from tests.fleet import fleet
+from tests.journeys.company import PORTS, Company, at_home
 from tests.journeys.person import Person
-from tests.repository import ROOT
 from wavetank.pytest_plugin import Wavetank
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-PORTS = {"dev": 8081, "qa": 8083, "prod": 8085}
 USER = "user_name=svc.rad"
 
 
-class Company(House):
-    """The example's configuration on running instances."""
+class RadCompany(Company):
+    """Whose findings come from RAD Security."""
+
+    example = "rad-security"
 
     def write(self, *_: Any, **__: Any) -> None:
-        example = ROOT / "examples" / "rad-security"
-        (self.folder / "rules.yaml").write_text((example / "rules.yaml").read_text())
-        text = (example / "linkspan.yaml").read_text()
-        for name, one in self.instances.items():
-            address = f"http://127.0.0.1:{PORTS[name]}"
-            assert address in text
-            text = text.replace(address, one.url)
-        self.config.write_text(text)
-
-    def keep(self, patch: pytest.MonkeyPatch, name: str, secret: str) -> None:
-        """`linkspan secrets set`, the value on standard input."""
-        patch.setattr("sys.stdin", io.StringIO(secret + "\n"))
-        self._capsys.readouterr()
-        assert run(["secrets", "set", name, "--json"]) == 0
-        said = self._capsys.readouterr().out
-        assert secret not in said
-        assert json.loads(said)["result"]["state"] == "pending"
+        super().write()
+        (self.folder / "rules.yaml").write_text((self.source / "rules.yaml").read_text())
 
     def manual(self, document: dict[str, Any]) -> dict[str, list[str]]:
         """What is left to people, by instance."""
@@ -74,30 +57,21 @@ def company(
     running: Mapping[str, Wavetank],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> Company:
-    for name in ("DEV", "QA", "PROD"):
-        monkeypatch.setenv(f"{name}_ADMIN", "admin")
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
-    return Company(tmp_path, running.values(), capsys)
+) -> RadCompany:
+    at_home(monkeypatch, tmp_path)
+    return RadCompany(tmp_path, running.values(), capsys)
 
 
 def test_the_guide_from_the_first_step_to_an_incident(
-    company: Company, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    company: RadCompany, chromium: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=needs.browser(), args=["--no-sandbox"])
-        people = {name: Person(chromium, one) for name, one in company.instances.items()}
-        _set_up(company, people, monkeypatch)
-        _find(company, tmp_path)
-        _rotate(company, people["prod"], tmp_path)
-        chromium.close()
+    people = {name: Person(chromium, one) for name, one in company.instances.items()}
+    _set_up(company, people, monkeypatch)
+    _find(company, tmp_path)
+    _rotate(company, people["prod"], tmp_path)
 
 
-def _set_up(company: Company, people: Mapping[str, Person], patch: pytest.MonkeyPatch) -> None:
+def _set_up(company: RadCompany, people: Mapping[str, Person], patch: pytest.MonkeyPatch) -> None:
     """Steps 1 to 8: the account on every instance, what people have to do, and the connection."""
     start = {name: last_request(one) for name, one in company.instances.items()}
     plan = company.command("plan")["result"]["instances"]
@@ -135,7 +109,7 @@ def _set_up(company: Company, people: Mapping[str, Person], patch: pytest.Monkey
         assert refused_since(instance, start[name]) == [], "nobody was shut out on the way"
 
 
-def _find(company: Company, folder: Path) -> None:
+def _find(company: RadCompany, folder: Path) -> None:
     """A finding becomes an incident, mapped; the same finding again becomes none."""
     prod = company.instances["prod"]
     files = [str(one) for one in write_findings(folder)]
@@ -157,7 +131,7 @@ def _find(company: Company, folder: Path) -> None:
     assert len(rows(prod, "incident", "correlation_idSTARTSWITHf:")) == len(made)
 
 
-def _rotate(company: Company, person: Person, folder: Path) -> None:
+def _rotate(company: RadCompany, person: Person, folder: Path) -> None:
     """The guide's four steps, and findings go on with the new token."""
     prod = company.instances["prod"]
     start = last_request(prod)

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from linkspan.flows.wiring import Wiring
-from tests.contract.accounts import KEY, House, change, rows
+from tests.contract.accounts import change, rows
 from tests.fleet import fleet
-from tests.repository import ROOT
+from tests.journeys.company import Company, at_home
 from wavetank.pytest_plugin import Wavetank
 
 pytestmark = pytest.mark.timeout(240)
 USER = "user_name=integration.account"
-PORTS = {"dev": 8081, "qa": 8083, "prod": 8085}
 
 
-class Company(House):
-    """The example's configuration on running instances."""
+class ScanCompany(Company):
+    """Whose instances are scanned."""
 
-    def write(self, *_: Any, **__: Any) -> None:
-        text = (ROOT / "examples" / "scan-engine" / "linkspan.yaml").read_text()
-        for name, one in self.instances.items():
-            address = f"http://127.0.0.1:{PORTS[name]}"
-            assert address in text
-            text = text.replace(address, one.url)
-        self.config.write_text(text)
+    example = "scan-engine"
 
     def statuses(self) -> dict[str, str]:
         found = self.command("scan", "instances")["result"]["instances"]
@@ -47,16 +39,12 @@ def company(
     running: Mapping[str, Wavetank],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> Company:
-    for name in ("DEV", "QA", "PROD"):
-        monkeypatch.setenv(f"{name}_ADMIN", "admin")
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
-    return Company(tmp_path, running.values(), capsys)
+) -> ScanCompany:
+    at_home(monkeypatch, tmp_path)
+    return ScanCompany(tmp_path, running.values(), capsys)
 
 
-def test_the_guide_from_the_first_step_to_the_comparison(company: Company) -> None:
+def test_the_guide_from_the_first_step_to_the_comparison(company: ScanCompany) -> None:
     dev, prod = company.instances["dev"], company.instances["prod"]
 
     # Before anything is done nothing is configured, and the command says what to do.

@@ -6,8 +6,6 @@ import base64
 import http.cookiejar
 import json
 import re
-import subprocess
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,11 +16,9 @@ import pytest
 import sqlalchemy as sa
 
 from linkspan.core import clock
-from linkspan.flows.wiring import Wiring
 from linkspan.store.tables import ledger
-from tests import needs
-from tests.contract.accounts import KEY, House, change, last_request, requests_since, rows
-from tests.repository import ROOT
+from tests.contract.accounts import change, last_request, requests_since, rows
+from tests.journeys.company import Company, at_home
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -31,29 +27,16 @@ OWN = "Her own pass 1!"
 FORTNIGHT = 15 * 86_400
 
 
-class Company(House):
-    """The example's account on three instances; Abel Tuter owns it and reports to Beth Anglin."""
+class GovernedCompany(Company):
+    """Three instances and one account; Abel Tuter owns it and reports to Beth Anglin."""
 
-    def write(self, *_: Any, **__: Any) -> None:
-        text = (ROOT / "examples" / "governed-account" / "linkspan.yaml").read_text()
-        for name, one in self.instances.items():
-            port = {"dev": 8081, "qa": 8083, "prod": 8085}[name]
-            assert f"http://127.0.0.1:{port}" in text
-            text = text.replace(f"http://127.0.0.1:{port}", one.url)
-        self.config.write_text(text)
-
-    def wiring(self) -> Wiring:
-        return Wiring.open(self.config)
+    example = "governed-account"
 
 
 @pytest.fixture
 def company(tmp_path: Path, wavetank_fleet, capsys, monkeypatch) -> Company:
-    for name in ("DEV", "QA", "PROD"):
-        monkeypatch.setenv(f"{name}_ADMIN", "admin")
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.delenv("LINKSPAN_DATABASE_URL", raising=False)
-    company = Company(tmp_path, wavetank_fleet.values(), capsys)
+    at_home(monkeypatch, tmp_path)
+    company = GovernedCompany(tmp_path, wavetank_fleet.values(), capsys)
     prod = company.instances["prod"]
     (beth,) = rows(prod, "sys_user", "user_name=beth.anglin")
     change(prod, "sys_user", "user_name=abel.tuter", manager=beth["sys_id"])
@@ -220,37 +203,24 @@ def test_nobody_allows_their_own(company: Company) -> None:
 
 
 @pytest.mark.browser
-def test_the_page_shows_it_as_it_happens(company: Company) -> None:
-    needs.require("browser")
-    from playwright.sync_api import expect, sync_playwright
+def test_the_page_shows_it_as_it_happens(company: Company, chromium: Any) -> None:
+    from playwright.sync_api import expect
 
     company.command("accounts", "list")
     company.config.write_text(company.config.read_text() + 'hub: {listen: "127.0.0.1:0"}\n')
-    command = [str(Path(sys.executable).with_name("linkspan")), "serve", "--with-parent"]
-    with (
-        subprocess.Popen(
-            command, cwd=company.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as hub,
-        sync_playwright() as playwright,
-    ):
-        try:
-            ready = json.loads(hub.stdout.readline())
-            browser = playwright.chromium.launch(executable_path=needs.browser(), args=["--no-sandbox"])
-            complaints: list[str] = []
-            for width in (1280, 400):
-                page = browser.new_page(viewport={"width": width, "height": 900})
-                page.on("pageerror", lambda error: complaints.append(str(error)))
-                page.goto(ready["open"])
-                page.goto(f"{ready['url']}/accounts")
-                if width == 1280:
-                    expect(page.get_by_label("Requests")).to_contain_text("Nobody has asked")
-                    ask(company)  # nobody reloads: the open page follows
-                expect(page.get_by_label("Requests")).to_contain_text("Waits for the manager", timeout=20_000)
-                expect(page.get_by_label("Ledger")).to_contain_text("Verified")
-                wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-                assert wider <= 0, f"{wider} pixels wider than {width}"
-            browser.close()
-            assert complaints == []
-        finally:
-            hub.terminate()
-            hub.wait(15)
+    complaints: list[str] = []
+    with company.hub() as ready:
+        for width in (1280, 400):
+            page = chromium.new_page(viewport={"width": width, "height": 900})
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.goto(ready["open"])
+            page.goto(f"{ready['url']}/accounts")
+            if width == 1280:
+                expect(page.get_by_label("Requests")).to_contain_text("Nobody has asked")
+                ask(company)  # nobody reloads: the open page follows
+            expect(page.get_by_label("Requests")).to_contain_text("Waits for the manager")
+            expect(page.get_by_label("Ledger")).to_contain_text("Verified")
+            wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert wider <= 0, f"{wider} pixels wider than {width}"
+            page.close()
+    assert complaints == []

@@ -1,0 +1,22 @@
+"""What every contract test finds around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.contract.accounts import surround
+from wavetank.pytest_plugin import Wavetank
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home of the test's own, and the secrets that a house is configured with."""
+    surround(monkeypatch, tmp_path / "home")
+
+
+@pytest.fixture
+def tank(wavetank: Wavetank) -> Wavetank:
+    """The one instance of a house."""
+    return wavetank
