@@ -57,6 +57,15 @@ def query_refused() -> PlatformError:
     )
 
 
+def query_refused_by_table(table: str) -> PlatformError:
+    """The same refusal in other words, seen once by a client."""
+    return PlatformError(
+        403,
+        f"Operation against file '{table}' was denied due to table security.",
+        "Field(s) present in the query do not have permission to be read.",
+    )
+
+
 def table_refused(table: str) -> PlatformError:
     """The caller may not read the table at all, on the tables that say so instead of answering nothing."""
     return PlatformError(

@@ -77,6 +77,8 @@ def _statistics(call: Call) -> Response:
     _admit(call, compiled, [*groups, *(figure.path for figure in figures)])
     counts = call.flag("sysparm_count")
     if not counts and not figures:
+        if instance.settings.get("stats_nothing") == "refused":
+            raise PlatformError(400, "No request parameter for aggregate operation specified", "")
         return table_api.json_of({"result": [] if groups else {"stats": {}}})
     rows = _rows(call, compiled, groups, figures)
     shown = [_entry(groups, figures, row, counts=counts) for row in rows]

@@ -13,7 +13,7 @@ from wavetank import errors
 from wavetank.apis import media
 from wavetank.apis.table.call import TRUE, Call, answer, formats_of, readable
 from wavetank.apis.table.reading import shown_record
-from wavetank.behaviour import pipeline
+from wavetank.behaviour import pipeline, read_only
 from wavetank.database.dictionary import PASSWORDS
 from wavetank.database.store import Row
 from wavetank.database.values import DROPPED, Reader, as_text
@@ -110,12 +110,13 @@ def _values(call: Call, given: Mapping[str, Any], operation: Any, row: Row | Non
     refused = sorted(denied & set(given))
     if refused and instance.settings.get("field_write_denied") == "403":
         raise errors.write_refused("insert" if row is None else "update")
-    stamps = _kept_to_the_system(call)
+    read_only.check(instance, call.table, given)
+    passed_over = denied | _kept_to_the_system(call) | read_only.locked(instance, call.table)
     reader = _reader(call)
     values: dict[str, str] = {}
     for name, value in given.items():
         field = call.table.fields.get(name)
-        if field is None or name in denied or name in stamps:
+        if field is None or name in passed_over:
             continue
         if field.type in PASSWORDS:
             stored = _secret(call, field.type, as_text(value))
