@@ -31,7 +31,7 @@ _ITEMS = (
 # what happened, caller, group, category, subcategory, impact, urgency, state, item
 _INCIDENTS = (
     ("VPN drops every ten minutes from the London office", "abel.tuter", "Network", "network", "vpn", "2", "2", "2", ""),
-    ("Cannot read mail in the browser", "joe.employee", "Software", "software", "email", "2", "1", "2", "owa-sd-01"),
+    ("Cannot read mail in the browser", "employee", "Software", "software", "email", "2", "1", "2", "owa-sd-01"),
     ("Laptop does not wake up after an update", "natasha.ingram", "Hardware", "hardware", "", "3", "2", "1", "LAP-0193 Lenovo"),
     ("Ledger posting is very slow at month end", "natasha.ingram", "Database", "database", "oracle", "1", "2", "2", "dbaix901nyc"),
     ("New starter needs a headset", "bow.ruggeri", "Service Desk", "inquiry", "", "3", "3", "1", ""),
@@ -41,14 +41,14 @@ _INCIDENTS = (
     ("Monitor flickers", "bow.ruggeri", "Hardware", "hardware", "monitor", "3", "3", "7", ""),
     ("Name resolution fails for the intranet", "david.dan", "Network", "network", "dns", "1", "1", "6", ""),
     ("Disk is 95 % full on the file server", "luke.wilson", "Hardware", "hardware", "disk", "2", "2", "6", "file-ams-02"),
-    ("Invoice run stopped with an error", "joe.employee", "Database", "database", "sql server", "2", "1", "7", ""),
+    ("Invoice run stopped with an error", "employee", "Database", "database", "sql server", "2", "1", "7", ""),
     ("Cannot install the signing tool", "charlie.whitherspoon", "Software", "software", "os", "3", "3", "8", ""),
     ("Web front end answers with 502", "beth.anglin", "Software", "software", "", "1", "1", "7", "lnux100"),
     ("Antivirus quarantined a spreadsheet", "abraham.lincoln", "Service Desk", "inquiry", "antivirus", "3", "2", "2", ""),
     ("Conference phone has no dial tone", "survey.user", "Hardware", "hardware", "", "3", "3", "1", ""),
     ("Address pool exhausted in Tokyo", "david.loo", "Network", "network", "dhcp", "2", "2", "3", ""),
     ("Payroll report shows last month", "natasha.ingram", "Database", "database", "oracle", "2", "3", "2", ""),
-    ("Mail arrives an hour late", "joe.employee", "Software", "software", "email", "2", "2", "1", ""),
+    ("Mail arrives an hour late", "employee", "Software", "software", "email", "2", "2", "1", ""),
     ("Badge reader rejects contractors", "bow.ruggeri", "Service Desk", "inquiry", "", "2", "2", "2", ""),
 )  # fmt: skip
 
@@ -67,6 +67,7 @@ _LINKED = {13: (0, None), 6: (None, 2), 16: (None, 3)}
 
 def load(database: Database) -> None:
     """Write them over the base pack."""
+    database.update("sys_user", user_id("employee"), {"user_name": "joe.employee"}, system=False)
     for table, name, says, place in _ITEMS:
         database.insert(
             table,

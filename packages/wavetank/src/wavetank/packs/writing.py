@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from wavetank.database.dictionary import Dictionary
 from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Database
-from wavetank.packs.base.people import role_id
+from wavetank.packs.base.roles import role_id
 from wavetank.packs.base.tables import lines
 
 Rows = Iterator[dict[str, str]]

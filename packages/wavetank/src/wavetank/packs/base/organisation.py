@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from wavetank.database.shipped import sys_id_for
-from wavetank.packs.base import people
-from wavetank.packs.base.people import role_id, user_id
-from wavetank.packs.writing import Rows, named
+from wavetank.packs.base import people, roles
+from wavetank.packs.base.people import Group, Person, user_id
+from wavetank.packs.base.roles import role_id
+from wavetank.packs.writing import Rows
 from wavetank.security.passwords import hash_password
 
 
@@ -15,39 +17,39 @@ def rows() -> Iterator[tuple[str, Rows]]:
     """The rows by table."""
     yield "sys_user_role", _roles()
     yield "sys_user_role_contains", _contained_roles()
-    yield "core_company", named("core_company", people.COMPANIES)
+    yield "core_company", _companies()
     yield "cmn_location", _locations()
     yield "cmn_department", _departments()
-    yield "sys_user", _users()
-    yield "sys_user_group", _groups()
-    yield "sys_user_grmember", _members()
-    yield "sys_group_has_role", _group_roles()
-    yield "sys_user_has_role", _held_roles()
-
-
-def _all_roles() -> list[str]:
-    contained = [name for names in people.ROLES.values() for name in names]
-    return list(dict.fromkeys([*people.ROLES, *contained]))
+    yield "sys_user", users(people.PEOPLE)
+    yield "sys_user_group", groups(people.GROUPS)
+    yield "sys_user_grmember", members(people.GROUPS)
+    yield "sys_group_has_role", _group_roles(people.GROUPS)
+    yield "sys_user_has_role", _held_roles(people.PEOPLE, people.GROUPS)
 
 
 def _roles() -> Rows:
-    for name in _all_roles():
+    for name in roles.names():
         yield {
             "sys_id": role_id(name),
             "name": name,
             "suffix": name.rpartition(".")[2],
-            "elevated_privilege": "true" if name in people.ELEVATED else "false",
+            "elevated_privilege": "true" if name in roles.ELEVATED else "false",
         }
 
 
 def _contained_roles() -> Rows:
-    for name, contained in people.ROLES.items():
+    for name, contained in roles.ROLES.items():
         for each in contained:
             yield {
                 "sys_id": sys_id_for("sys_user_role_contains", name, each),
                 "role": role_id(name),
                 "contains": role_id(each),
             }
+
+
+def _companies() -> Rows:
+    for name in people.COMPANIES:
+        yield {"sys_id": people.company_id(name), "name": name}
 
 
 def _locations() -> Rows:
@@ -64,8 +66,7 @@ def _locations() -> Rows:
 
 
 def _departments() -> Rows:
-    for name in people.DEPARTMENTS:
-        head = people.DEPARTMENT_HEADS.get(name, "")
+    for name, (_, head) in people.DEPARTMENTS.items():
         yield {
             "sys_id": people.department_id(name),
             "name": name,
@@ -74,83 +75,78 @@ def _departments() -> Rows:
         }
 
 
-def _users() -> Rows:
+def users(listed: Iterable[Person]) -> Rows:
+    """The users' own rows. Places go round, nobody's is known."""
     places = list(people.LOCATIONS)
-    for index, (user_name, first, last, email, title, _, department) in enumerate(people.PEOPLE):
+    for index, person in enumerate(listed):
+        first, _, last = person.name.partition(" ")
         yield {
-            "sys_id": user_id(user_name),
-            "user_name": user_name,
+            "sys_id": person.id,
+            "user_name": person.user_name,
             "first_name": first,
             "last_name": last,
-            "name": f"{first} {last}",
-            "email": email,
-            "title": title,
-            "department": people.department_id(department),
+            "name": person.name,
+            "email": person.email or f"{person.user_name}@example.com",
+            "title": person.title,
+            "department": people.department_id(person.department) if person.department else "",
             "company": people.company_id("ACME North America"),
             "location": people.location_id(places[index % len(places)]),
             "identity_type": "human",
-            "user_password": hash_password("admin") if user_name == "admin" else "",
+            "user_password": hash_password("admin") if person.user_name == "admin" else "",
         }
 
 
-def _groups() -> Rows:
-    for name, (description, manager, _, _) in people.GROUPS.items():
+def groups(listed: Iterable[Group]) -> Rows:
+    """The groups' own rows."""
+    for group in listed:
         yield {
-            "sys_id": people.group_id(name),
-            "name": name,
-            "description": description,
-            "manager": user_id(manager) if manager else "",
+            "sys_id": group.id,
+            "name": group.name,
+            "description": group.description,
+            "manager": user_id(group.manager) if group.manager else "",
         }
 
 
-def _members() -> Rows:
-    for group, (_, _, members, _) in people.GROUPS.items():
-        for user in members:
+def members(listed: Iterable[Group]) -> Rows:
+    """Who is in the groups."""
+    for group in listed:
+        for user in group.members:
             yield {
-                "sys_id": sys_id_for("sys_user_grmember", group, user),
+                "sys_id": sys_id_for("sys_user_grmember", group.name, user),
                 "user": user_id(user),
-                "group": people.group_id(group),
+                "group": group.id,
             }
 
 
-def _group_roles() -> Rows:
-    for group, (_, _, _, roles) in people.GROUPS.items():
-        for role in roles:
+def _group_roles(listed: Iterable[Group]) -> Rows:
+    for group in listed:
+        for role in group.roles:
             yield {
-                "sys_id": sys_id_for("sys_group_has_role", group, role),
-                "group": people.group_id(group),
+                "sys_id": sys_id_for("sys_group_has_role", group.name, role),
+                "group": group.id,
                 "role": role_id(role),
             }
 
 
-def _held_roles() -> Rows:
-    """Direct grants, and what they and the groups imply: one row a user and role."""
-    for user_name, *_, roles, _ in people.PEOPLE:
-        sources: dict[str, int] = {}
-        groups = [group for group, (_, _, members, _) in people.GROUPS.items() if user_name in members]
-        granted_by_groups = [role for group in groups for role in people.GROUPS[group][3]]
-        for role in (*roles, *granted_by_groups):
-            for each in _below(role):
-                sources[each] = sources.get(each, 0) + 1
-        for role in granted_by_groups:
-            sources[role] = sources.get(role, 0) + 1
-        for role in dict.fromkeys([*roles, *sources]):
-            direct = role in roles
-            yield {
-                "sys_id": sys_id_for("sys_user_has_role", user_name, role),
-                "user": user_id(user_name),
-                "role": role_id(role),
-                "inherited": "false" if direct else "true",
-                "inh_count": str(sources.get(role, 0)),
-            }
+def _held_roles(listed: Iterable[Person], their_groups: Sequence[Group]) -> Rows:
+    for person in listed:
+        through = [
+            role for group in their_groups if person.user_name in group.members for role in group.roles
+        ]
+        yield from held(person.user_name, person.id, person.roles, through)
 
 
-def _below(role: str) -> set[str]:
-    found: set[str] = set()
-    open_roles = [role]
-    while open_roles:
-        for each in people.ROLES.get(open_roles.pop(), ()):
-            if each not in found:
-                found.add(each)
-                open_roles.append(each)
-    return found
+def held(user_name: str, sys_id: str, granted: Iterable[str], through_groups: Iterable[str]) -> Rows:
+    """Grants, and what they and the groups imply: one row a role."""
+    granted = tuple(granted)
+    sources = Counter(through_groups)
+    for role in (*granted, *sources.elements()):
+        sources.update(roles.below(role))
+    for role in dict.fromkeys([*granted, *sources]):
+        yield {
+            "sys_id": sys_id_for("sys_user_has_role", user_name, role),
+            "user": sys_id,
+            "role": role_id(role),
+            "inherited": "false" if role in granted else "true",
+            "inh_count": str(sources[role]),
+        }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Database
-from wavetank.packs.base.people import role_id
+from wavetank.packs.base.roles import role_id
 from wavetank.packs.base.tables import definitions
 from wavetank.packs.writing import write, write_access
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from wavetank.behaviour.rules import BUILT_IN
 from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Database
-from wavetank.packs.base.people import role_id
+from wavetank.packs.base.roles import role_id
 from wavetank.packs.base.tables import definitions
 from wavetank.packs.writing import choices, write, write_access
 
