@@ -58,3 +58,17 @@ def test_time_does_not_run_backwards():
 @pytest.mark.parametrize("text", ["2026-03-01T00:00:00Z", "2026-03-01 00:00:00", "2026-03-01T01:00:00+01:00"])
 def test_both_ways_of_writing_a_moment_mean_utc(text):
     assert parse(text) == DAWN
+
+
+def test_a_recurring_job_goes_on_after_the_clock_was_set_back() -> None:
+    clock = Clock()
+    clock.freeze(parse("2026-03-01 08:00:00"))
+    ran: list[str] = []
+    clock.every(60, lambda: ran.append(clock.text()))
+    clock.advance(120)
+    clock.freeze(parse("2026-02-01 08:00:00"))
+    clock.advance(60)
+    assert ran == ["2026-03-01 08:01:00", "2026-03-01 08:02:00", "2026-02-01 08:01:00"]
+    clock.reset()
+    clock.advance(600)
+    assert len(ran) == 3

@@ -42,6 +42,8 @@ class Clock:
         self._frozen: float | None = None
         self._jobs: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
+        self._recurring: list[tuple[float, Callable[[], None]]] = []
+        self._generation = 0
         self._texts: tuple[int, str] = (-1, "")
         self._dates: tuple[int, bytes] = (-1, b"")
 
@@ -72,7 +74,10 @@ class Clock:
 
     def freeze(self, at: datetime | None = None) -> None:
         """Stops the clock, at a moment or where it is. Raises ValueError past the year 9000."""
-        self._frozen = self.seconds() if at is None else _bounded(at.timestamp())
+        before = self.seconds()
+        self._frozen = before if at is None else _bounded(at.timestamp())
+        if self._frozen < before:
+            self._rearm()
 
     def advance(self, seconds: float) -> None:
         """Moves time forward, stopping at every job on the way so that each sees its own moment.
@@ -98,6 +103,7 @@ class Clock:
         self._shift = 0.0
         self._frozen = None
         self._jobs.clear()
+        self._recurring.clear()
 
     def at(self, moment: datetime, job: Callable[[], None]) -> None:
         """Has a job run once, when the clock reaches the moment."""
@@ -106,6 +112,11 @@ class Clock:
     def after(self, seconds: float, job: Callable[[], None]) -> None:
         self.at(self.now() + timedelta(seconds=seconds), job)
 
+    def every(self, seconds: float, job: Callable[[], None]) -> None:
+        """Has a job run again and again, also after the clock has been set back."""
+        self._recurring.append((seconds, job))
+        self._again(seconds, job, self._generation)
+
     def run_due(self) -> int:
         """Runs the jobs whose moment has come; answers how many. Cheap when none is due."""
         ran = 0
@@ -113,6 +124,19 @@ class Clock:
             heapq.heappop(self._jobs)[2]()
             ran += 1
         return ran
+
+    def _rearm(self) -> None:
+        self._generation += 1
+        for seconds, job in self._recurring:
+            self._again(seconds, job, self._generation)
+
+    def _again(self, seconds: float, job: Callable[[], None], generation: int) -> None:
+        def run() -> None:
+            if generation == self._generation:
+                job()
+                self._again(seconds, job, generation)
+
+        self.after(seconds, run)
 
     def _move_to(self, moment: float) -> None:
         if self._frozen is not None:

@@ -14,25 +14,6 @@ from wavetank.security.who import Session
 Make = Callable[..., Row]
 
 
-@pytest.fixture
-def beth(instance: Instance) -> Session:
-    user = instance.database.first("sys_user", user_name="beth.anglin")
-    assert user is not None
-    return instance.identity.session(user, "basic")
-
-
-@pytest.fixture
-def make(instance: Instance, beth: Session) -> Make:
-    return lambda **values: pipeline.insert(
-        instance, beth, "incident", {"short_description": "it broke", **values}
-    )
-
-
-@pytest.fixture
-def change(instance: Instance, beth: Session) -> Make:
-    return lambda row, **values: pipeline.update(instance, beth, "incident", row, values)
-
-
 @pytest.mark.claim("incident-defaults")
 def test_a_new_incident_has_the_recorded_defaults(make: Make, beth: Session) -> None:
     made = make()

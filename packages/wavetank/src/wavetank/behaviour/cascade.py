@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wavetank.behaviour.change import Change
+from wavetank.database import attachments
 from wavetank.database.store import Row
 
 # Many-to-many rows and details that go with the record they belong to: (table, field).
@@ -26,7 +27,8 @@ DETAILS: dict[str, tuple[tuple[str, str], ...]] = {
         ("oauth_credential", "peer"),
     ),
 }
-_EVERYWHERE = (("sys_journal_field", "element_id"), ("sys_attachment", "table_sys_id"))
+_FILES = "sys_attachment"
+_EVERYWHERE = (("sys_journal_field", "element_id"), (_FILES, "table_sys_id"))
 _ROLES = frozenset({"sys_user_grmember", "sys_group_has_role", "sys_user_role_contains"})
 
 
@@ -38,8 +40,12 @@ def run(change: Change, sys_id: str) -> list[tuple[str, Row]]:
         for table, field in (*DETAILS.get(change.table.root, ()), *_EVERYWHERE)
         for row in database.find(table, **{field: sys_id})
     ]
+    if change.table.root == _FILES:
+        attachments.drop_content(database, sys_id)
     for table, row in gone:
         database.delete(table, row["sys_id"])
+        if table == _FILES:
+            attachments.drop_content(database, row["sys_id"])
     settle(change, gone)
     return gone
 

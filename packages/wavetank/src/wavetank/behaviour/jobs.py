@@ -24,11 +24,10 @@ class Jobs:
         self.start()
 
     def start(self) -> None:
-        """Put the next run on the clock; once, and again when the clock has forgotten everything."""
-        self._instance.clock.after(EVERY, self._run)
+        """Put them on the clock; once, and again when the clock has forgotten everything."""
+        self._instance.clock.every(EVERY, self._run)
 
     def _run(self) -> None:
         with self._instance.lock:
             self.autoclose.run()
             self.archive.run()
-        self.start()

@@ -10,8 +10,10 @@ from typing import Any
 
 import msgspec
 
+from wavetank.behaviour import archive, undelete
 from wavetank.database import query
 from wavetank.database.store import UnknownField, UnknownTable
+from wavetank.errors import PlatformError
 from wavetank.instance import Instance
 from wavetank.security import passwords, roles
 from wavetank.updates.commit import load_and_commit
@@ -149,6 +151,22 @@ def load(instance: Instance, body: Any) -> list[Row]:
     parts = [(table, _csv(content))] if body["format"] == "csv" else list(_json(table, content))
     with instance.database.transaction():
         return [row for name, rows in parts for row in _insert(instance, name, map(_text, _objects(rows)))]
+
+
+def recover(instance: Instance, body: Any) -> list[Row]:
+    """Does what an administrator does on a form: {"deleted": sys_id of a sys_audit_delete row, "related":
+    whether what went along comes back too} or {"archived": sys_id of a sys_archive_log row}. Raises NotFound,
+    and ValueError when there is nothing to bring back."""
+    given = body if isinstance(body, dict) else {}
+    if "deleted" in given:
+        deleted = _existing(instance, undelete.TABLE, str(given["deleted"]))
+        try:
+            return [undelete.restore(instance, None, deleted, related=given.get("related") is not False)]
+        except PlatformError as refused:
+            raise ValueError(str(refused)) from refused
+    if "archived" in given:
+        return [archive.restore(instance, _existing(instance, archive.LOG, str(given["archived"])))]
+    raise ValueError("deleted: a sys_id of sys_audit_delete, or archived: one of sys_archive_log")
 
 
 def _file(name: str, kind: str) -> str:

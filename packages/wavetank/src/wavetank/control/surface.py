@@ -45,6 +45,7 @@ def application(instance: Instance) -> ASGIApp:
         ("GET", "/-/settings", surface.settings),
         ("POST", "/-/settings", surface.set_settings),
         ("POST", "/-/load", surface.load),
+        ("POST", "/-/recover", surface.recover),
         ("GET", "/-/records/{table}", surface.list_records),
         ("POST", "/-/records/{table}", surface.create_records),
         ("PATCH", "/-/records/{table}", surface.update_records),
@@ -135,6 +136,9 @@ class _Surface:
 
     def load(self, request: Request, body: Any) -> Any:
         return {"result": records.load(self.instance, body)}
+
+    def recover(self, request: Request, body: Any) -> Any:
+        return {"result": records.recover(self.instance, body)}
 
     def list_records(self, request: Request, body: Any) -> Any:
         asked = records.Asked.of(request.path_params, request.query_params)

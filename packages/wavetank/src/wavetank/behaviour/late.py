@@ -1,0 +1,70 @@
+"""Writes that are seen later than they are stamped.
+
+A long transaction on a real instance stamps `sys_updated_on` when it writes and is seen when it commits: a
+reader that goes by the stamp meets an older moment after a newer one. With the setting `commit_lag_seconds`
+every write over the Table API does so. Its answer is given at once and whole; numbers are drawn at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wavetank.database.store import Database
+    from wavetank.instance import Instance
+
+_WRITING = ("INSERT", "UPDATE", "DELETE", "ALTER", "CREATE")
+# Counters move at once: another write must not draw the same number meanwhile.
+_COUNTER = '"sys_number_counter"'
+
+
+class _Hold(Exception):
+    """Ends a transaction whose statements are kept for later."""
+
+
+@contextmanager
+def commit(instance: Instance) -> Iterator[None]:
+    """Hold back what is written inside until the clock is `commit_lag_seconds` further."""
+    lag = float(instance.settings.get("commit_lag_seconds"))
+    if not lag:
+        yield
+        return
+    database = instance.database
+    statements: list[str] = []
+    try:
+        with database.transaction(), _recorded(database, statements):
+            yield
+            raise _Hold
+    except _Hold:
+        _replay(database, [each for each in statements if _COUNTER in each])
+    held = [each for each in statements if _COUNTER not in each]
+
+    def seen() -> None:
+        with instance.lock:
+            _replay(database, held)
+
+    instance.clock.after(lag, seen)
+
+
+@contextmanager
+def _recorded(database: Database, statements: list[str]) -> Iterator[None]:
+    """Collect the statements that write, with their values in place."""
+
+    def note(statement: str) -> None:
+        if statement.startswith(_WRITING):
+            statements.append(statement)
+
+    database._connection.set_trace_callback(note)
+    try:
+        yield
+    finally:
+        database._connection.set_trace_callback(None)
+
+
+def _replay(database: Database, statements: list[str]) -> None:
+    with database.transaction():
+        for statement in statements:
+            database.execute(statement)
+    database.reload()
