@@ -3,139 +3,150 @@
 Shapes recorded on developer instances: a raw reference is {"link", "value"}, a shown one
 {"display_value", "link"}, both {"display_value", "link", "value"}; an empty one is "".
 How one value of each type looks is in `formats`.
+
+Rows are made as JSON texts at once, never as objects on the way: raw ones by SQLite itself, shown ones from
+pieces, one for each distinct value of a column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from json.encoder import encode_basestring as quoted
 
 import msgspec
 
-from wavetank.database import formats, journal
+from wavetank.database import formats, journal, listing
 from wavetank.database.choices import Choices
 from wavetank.database.dictionary import INTEGERS, Field, Table
 from wavetank.database.formats import Style
+from wavetank.database.listing import Key, Keys
 from wavetank.database.references import Column, Source
 from wavetank.database.store import Database
 
+# SQLite's functions take up to 127 arguments, older ones 100; each column is two.
+_COLUMNS_AT_ONCE = 48
+_MOST_REMEMBERED = 20_000  # pieces of one column
+NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    sql: str
+    linked: bool
+
 
 class Renderer:
-    """Prepared to turn rows of one statement into what a caller sees.
+    """Prepared to show rows of one table. `paths` are the keys of the answer, dot-walked or not.
 
-    `paths` are the keys of the answer, dot-walked or not; those that lead nowhere are left out. `columns`
-    is what to select, in this order, for `render`.
+    Paths that lead nowhere are left out.
     """
 
     def __init__(
-        self,
-        database: Database,
-        choices: Choices,
-        source: Source,
-        paths: Iterable[str],
-        style: Style,
+        self, database: Database, choices: Choices, table: Table, paths: Iterable[str], style: Style
     ) -> None:
         self._database = database
         self._choices = choices
-        self._table = source.table
+        self._table = table
         self._style = style
-        columns = ((path, source.column(path)) for path in paths)
-        self._columns = {path: column for path, column in columns if column is not None}
-        self._keys = tuple(self._columns)
-        self._indexes = {key: index + 2 for index, key in enumerate(self._keys)}
-        class_sql = 't0."sys_class_name"' if source.table.shared else "''"
-        self.columns = ", ".join(
-            ['t0."sys_id"', class_sql, *(column.sql for column in self._columns.values())]
+        self._paths = tuple(paths)
+        self._pieces: dict[str, _Pieces] = {}
+
+    def texts(self, keys: Keys, without: frozenset[str] = NOTHING) -> dict[Key, bytes]:
+        """The JSON object of each row; a row that is gone is absent. Keys in `without` are left out."""
+        return self._raw(keys, without) if self._style.mode == "false" else self._shown(keys, without)
+
+    # -- raw values
+
+    def _raw(self, keys: Keys, without: frozenset[str]) -> dict[Key, bytes]:
+        style = self._style
+        statement = self._database.kept(
+            ("raw", self._table.name, self._paths, without, bool(style.links)),
+            lambda: self._raw_statement(without),
+        )
+        bound = {"keys": listing.packed(keys)}
+        if statement.linked:
+            bound["links"] = style.links
+        return {row[0]: _joined(row) for row in self._database.execute(statement.sql, bound)}
+
+    def _raw_statement(self, without: frozenset[str]) -> _Statement:
+        source = Source(self._database.dictionary, self._table.name)
+        columns = _columns(source, self._paths, without)
+        linked = bool(self._style.links) and any(column.field.is_reference for column in columns.values())
+        pairs = [f"'{key}', {self._raw_sql(column)}" for key, column in columns.items()]
+        parts = [pairs[at : at + _COLUMNS_AT_ONCE] for at in range(0, len(pairs), _COLUMNS_AT_ONCE)] or [[]]
+        objects = ", ".join(f"CAST(json_object({', '.join(part)}) AS BLOB)" for part in parts)
+        return _Statement(
+            f"SELECT t0.{listing.key_of(self._table)}, {objects} {listing.chosen_from(source)}", linked
         )
 
-    def render(
-        self, rows: Sequence[tuple[str, ...]], denied: Callable[[str, str], frozenset[str]]
-    ) -> list[dict[str, Any]]:
-        """One object a row. `denied` gives the keys to leave out, from sys_id and class."""
-        shown = self._raw(rows) if self._style.mode == "false" else self._displayed(rows)
-        for row, each in zip(rows, shown, strict=True):
-            for key in denied(row[0], row[1]):
-                each.pop(key, None)
-        return shown
+    def _raw_sql(self, column: Column) -> str:
+        value = formats.raw_sql(column.field, column.sql)
+        if not (column.field.is_reference and self._style.links):
+            return value
+        target = _link_target(column.field).replace("'", "''")
+        return (
+            f"CASE WHEN {value} = '' THEN ''"
+            f" ELSE json_object('link', :links || '{target}' || {value}, 'value', {value}) END"
+        )
 
-    def _raw(self, rows: Sequence[tuple[str, ...]]) -> list[dict[str, Any]]:
-        keys = self._keys
-        shown: list[dict[str, Any]] = [dict(zip(keys, row[2:], strict=True)) for row in rows]
-        for key, column in self._columns.items():
-            field = column.field
-            if field.is_journal:
-                for each in shown:
-                    each[key] = ""
-            elif field.is_reference and self._style.links:
-                prefix = self._prefix(field)
-                for each in shown:
-                    value = each[key]
-                    if value:
-                        each[key] = {"link": prefix + value, "value": value}
-        return shown
+    # -- display values, with the raw ones or without
 
-    def _displayed(self, rows: Sequence[tuple[str, ...]]) -> list[dict[str, Any]]:
-        both = self._style.mode == "all"
-        shown: list[dict[str, Any]] = [{} for _ in rows]
-        entries = self._journal_texts(rows)
-        for key, column in self._columns.items():
-            index = self._indexes[key]
-            show = self._shower(column, [row[index] for row in rows])
-            field = column.field
-            linked = field.is_reference and bool(self._style.links)
-            prefix = self._prefix(field) if linked else ""
-            more = formats.further(field) if both else None
-            for row, each in zip(rows, shown, strict=True):
-                value = row[index]
-                text = entries.get((row[0], key), "") if field.is_journal else show(value)
-                if both:
-                    raw = "" if field.is_journal else value
-                    each[key] = {"display_value": text, "value": raw}
-                    if linked and value:
-                        each[key]["link"] = prefix + value
-                    elif more:
-                        each[key].update(more(value))
-                elif linked and value:
-                    each[key] = {"display_value": text, "link": prefix + value}
-                else:
-                    each[key] = text or ""
-        return shown
+    def _shown(self, keys: Keys, without: frozenset[str]) -> dict[Key, bytes]:
+        sql, columns = self._database.kept(
+            ("shown", self._table.name, self._paths, without), lambda: self._shown_statement(without)
+        )
+        rows = self._database.execute(sql, {"keys": listing.packed(keys)}).fetchall()
+        if not rows:
+            return {}
+        found, sys_ids, *values = zip(*rows, strict=True)
+        texts = self._journal_texts(columns, sys_ids)
+        pieces: list[Iterable[str]] = []
+        for index, (key, column) in enumerate(columns.items()):
+            known = self._pieces.get(key)
+            if known is None:
+                known = self._pieces[key] = _Pieces(self._style, column, self._shower)
+            if column.field.is_journal:
+                pieces.append([known.entry(texts.get((sys_id, key), "")) for sys_id in sys_ids])
+            else:
+                pieces.append(known.of(values[index]))
+        form = "{" + ",".join(f'"{key}":%s' for key in columns) + "}"
+        shown = zip(*pieces, strict=True) if pieces else ((),) * len(rows)
+        return {key: (form % row).encode() for key, row in zip(found, shown, strict=True)}
 
-    def _prefix(self, field: Field) -> str:
-        between = "/" if field.key == "sys_id" else f"?{field.key}="
-        return f"{self._style.links}{field.reference}{between}"
+    def _shown_statement(self, without: frozenset[str]) -> tuple[str, Mapping[str, Column]]:
+        source = Source(self._database.dictionary, self._table.name)
+        columns = _columns(source, self._paths, without)
+        wanted = (formats.raw_sql(column.field, column.sql) for column in columns.values())
+        listed = ", ".join([f"t0.{listing.key_of(self._table)}", 't0."sys_id"', *wanted])
+        return f"SELECT {listed} {listing.chosen_from(source)}", columns
 
-    def _journal_texts(self, rows: Sequence[tuple[str, ...]]) -> dict[tuple[str, str], str]:
-        elements = [
-            key for key, column in self._columns.items() if column.field.is_journal and not column.joined
-        ]
+    def _journal_texts(
+        self, columns: Mapping[str, Column], sys_ids: Sequence[str]
+    ) -> Mapping[tuple[str, str], str]:
+        elements = [key for key, column in columns.items() if column.field.is_journal and not column.joined]
         if not elements:
             return {}
-        sys_ids = [row[0] for row in rows]
         return journal.texts(self._database, self._table, elements, sys_ids, self._style.stamp)
 
-    def _shower(self, column: Column, values: Sequence[str]) -> Callable[[str], str | None]:
+    def _shower(self, column: Column, values: set[str]) -> formats.Shower:
         """The function that shows one value of a column; `values` are all it will be asked for."""
         field = column.field
         if field.is_reference:
-            names = self._names(field, set(values))
+            names = self._names(field, values)
             return lambda value: names.get(value, "")
         if field.type == "glide_list" and field.reference:
-            single = {each for value in values for each in value.split(",")}
-            names = self._names(field, single)
+            names = self._names(field, {each for value in values for each in value.split(",")})
             return lambda value: (
                 ", ".join(names.get(each) or each for each in value.split(",")) if value else ""
             )
         if field.choice:
-            found = self._choices.find(self._choice_table(column), field.name)
+            found = self._choices.find(field.table if column.joined else self._table.name, field.name)
             labels = found.labels if found else {}
             empty = None if self._style.mode == "all" else ""
             plain = formats.grouped if field.type in INTEGERS and not labels else str
             return lambda value: labels.get(value) or plain(value) if value else empty
         return formats.shower(field, self._style, self._database.dictionary)
-
-    def _choice_table(self, column: Column) -> str:
-        return column.field.table if column.joined else self._table.name
 
     def _names(self, field: Field, values: set[str]) -> dict[str, str]:
         target = self._database.dictionary.table(field.reference)
@@ -146,6 +157,64 @@ class Renderer:
         if field.type == "domain_id":
             names.setdefault("global", "global")
         return names
+
+
+class _Pieces:
+    """What the values of one column look like in JSON: each distinct value is worked out once."""
+
+    def __init__(
+        self, style: Style, column: Column, shower: Callable[[Column, set[str]], formats.Shower]
+    ) -> None:
+        self._column = column
+        self._shower = shower
+        self._both = style.mode == "all"
+        self._more = formats.further(column.field) if self._both else None
+        linked = column.field.is_reference and bool(style.links)
+        self._links = style.links + _link_target(column.field) if linked else ""
+        self._known: dict[str, str] = {}
+
+    def of(self, values: Sequence[str]) -> list[str]:
+        known = self._known
+        distinct = set(values)
+        new = distinct.difference(known)
+        if new:
+            if len(known) > _MOST_REMEMBERED:
+                known.clear()
+                new = distinct
+            show = self._shower(self._column, set(new))
+            known.update((value, self._piece(value, show(value))) for value in new)
+        return [known[value] for value in values]
+
+    def entry(self, text: str) -> str:
+        """A journal field: it has no value of its own."""
+        shown = quoted(text)
+        return f'{{"display_value":{shown},"value":""}}' if self._both else shown
+
+    def _piece(self, value: str, text: str | None) -> str:
+        shown = "null" if text is None else quoted(text)
+        link = f',"link":{quoted(self._links + value)}' if self._links and value else ""
+        if not self._both:
+            return f'{{"display_value":{shown}{link}}}' if link else shown
+        more = self._more(value) if self._more else {}
+        added = "".join(f",{quoted(key)}:{quoted(each)}" for key, each in more.items())
+        return f'{{"display_value":{shown},"value":{quoted(value)}{link}{added}}}'
+
+
+def _columns(source: Source, paths: Iterable[str], without: frozenset[str]) -> dict[str, Column]:
+    columns = ((path, source.column(path)) for path in paths if path not in without)
+    return {path: column for path, column in columns if column is not None}
+
+
+def _joined(row: Sequence[bytes]) -> bytes:
+    """One JSON object of several, as SQLite made them after the row's key."""
+    if len(row) == 2:
+        return row[1]
+    return b"{" + b",".join([each[1:-1] for each in row[1:]]) + b"}"
+
+
+def _link_target(field: Field) -> str:
+    """The part of a link between the address of all tables and the value."""
+    return f"{field.reference}{'/' if field.key == 'sys_id' else f'?{field.key}='}"
 
 
 def _names(database: Database, target: Table, key: str, values: set[str]) -> dict[str, str]:

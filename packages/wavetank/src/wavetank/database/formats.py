@@ -160,5 +160,5 @@ def further(field: Field) -> Callable[[str], Mapping[str, str]] | None:
 
 
 def raw_sql(field: Field, column: str) -> str:
-    """The SQL of a field's value as it is given without display values; `column` is the SQL of what is stored."""
+    """The SQL of a value as it is given without display values; `column` is the SQL of what is stored."""
     return "''" if field.is_journal else column

@@ -7,11 +7,11 @@ Every value is text; "" is the platform's empty and NULL at once. Columns compar
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from wavetank.database.dictionary import (
     APART,
@@ -29,6 +29,8 @@ from wavetank.database.dictionary import (
 from wavetank.database.expressions import Context
 
 Row = dict[str, str]
+Kept = TypeVar("Kept")
+MOST_KEPT = 1000
 _INDEXES = (
     ("number",),
     ("correlation_id",),
@@ -81,6 +83,8 @@ class Database:
         self._snapshots: dict[str, sqlite3.Connection] = {}
         self._columns: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._columns_revision = -1
+        self._kept: dict[Hashable, Any] = {}
+        self._kept_revision = -1
         self.dictionary = Dictionary()
         self.reload()
 
@@ -192,9 +196,19 @@ class Database:
         params = [*(held.get(name, "") for name in names), *compiled.params]
         return self._connection.execute(sql, params).fetchone() is not None
 
-    def execute(self, sql: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:
+    def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
         """Run one SQL statement that only reads; for the compiled queries of this package."""
         return self._connection.execute(sql, params)
+
+    def kept(self, key: Hashable, make: Callable[[], Kept]) -> Kept:
+        """What `make` makes, made once until the dictionary changes: prepared statements and the like."""
+        if self._kept_revision != self.dictionary.revision or len(self._kept) > MOST_KEPT:
+            self._kept.clear()
+            self._kept_revision = self.dictionary.revision
+        found: Kept | None = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = make()
+        return found
 
     def revision(self, *tables: str) -> int:
         """A number that grows whenever a row of one of the tables is written: the key of every cache."""

@@ -9,18 +9,22 @@ Decisions that depend on roles alone are kept until a rule, a role or the dictio
 with a condition is asked again for each row. A rule with a script fails closed: scripts do not run yet.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from wavetank.database import query
 from wavetank.releases import release
-from wavetank.security.who import Session
+from wavetank.security import attachments
+from wavetank.security.who import GUEST, Session
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
 
 Operation = Literal["create", "read", "write", "delete"]
+Identity = tuple[str, str]  # sys_id and class of a row, the class "" where rows have none
 WRITES = frozenset({"create", "write", "delete"})
 # Tables whose rows only an elevated session writes (ServiceNow docs: elevated privileges).
 ELEVATED = frozenset({"sys_security_acl", "sys_security_acl_role"})
@@ -97,6 +101,8 @@ class Access:
         """Whether some rule's condition, of the table or of a class below it, must be asked per row."""
         if self._off:
             return False
+        if operation == "read" and table == attachments.TABLE:
+            return True
         classes = (table, *self._instance.dictionary.descendants(table))
         own = self._table(session, operation, table)
         return any(
@@ -109,7 +115,14 @@ class Access:
         name = self._class(table, row)
         if not self._allows_at_all(session, operation, name):
             return False
-        return self._holds(session, self._table(session, operation, name), name, row, operation)
+        if not self._holds(session, self._table(session, operation, name), name, row, operation):
+            return False
+        return (
+            operation != "read"
+            or name != attachments.TABLE
+            or self._off
+            or attachments.shown(self._instance, session, row["sys_id"])
+        )
 
     def fields(
         self, session: Session, operation: Operation, table: str, row: Mapping[str, str] | None
@@ -134,6 +147,63 @@ class Access:
             return False
         classes = (table, *self._instance.dictionary.descendants(table))
         return any(self._field_decisions(session, operation, each).open for each in classes)
+
+    def seen(self, session: Session, table: str, rows: Sequence[Identity]) -> frozenset[str]:
+        """The sys_ids of those of the rows (sys_id, class) that may be read: as `row`, for many at once."""
+        if self._off:
+            return frozenset(sys_id for sys_id, _ in rows)
+        found: set[str] = set()
+        for name, sys_ids in self._by_class(table, rows).items():
+            found |= self._holding(session, self._table(session, "read", name), name, sys_ids)
+        if table == attachments.TABLE:
+            found = {each for each in found if attachments.shown(self._instance, session, each)}
+        return frozenset(found)
+
+    def hidden_fields(
+        self, session: Session, table: str, rows: Sequence[Identity]
+    ) -> dict[str, frozenset[str]]:
+        """{sys_id: fields whose rules' conditions the row does not meet}: what `fields` adds for a row."""
+        hidden: dict[str, set[str]] = {}
+        for name, sys_ids in self._by_class(table, rows).items():
+            refused: dict[Decision, set[str]] = {}
+            for field, decision in self._field_decisions(session, "read", name).open.items():
+                if decision not in refused:
+                    refused[decision] = set(sys_ids) - self._holding(session, decision, name, sys_ids)
+                for sys_id in refused[decision]:
+                    hidden.setdefault(sys_id, set()).add(field)
+        return {sys_id: frozenset(fields) for sys_id, fields in hidden.items()}
+
+    def _by_class(self, table: str, rows: Sequence[Identity]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for sys_id, name in rows:
+            found.setdefault(self._class(table, {"sys_class_name": name}), []).append(sys_id)
+        return found
+
+    def _holding(self, session: Session, decision: Decision, table: str, sys_ids: Sequence[str]) -> set[str]:
+        """As `_holds`, for many rows of one class."""
+        if not decision.allowed:
+            return set()
+        left = set(sys_ids)
+        for condition in decision.all_of:
+            left &= self._meeting(session, table, condition, left)
+        if not decision.any_of:
+            return left
+        found: set[str] = set()
+        for condition in decision.any_of:
+            found |= self._meeting(session, table, condition, left - found)
+        return found
+
+    def _meeting(self, session: Session, table: str, condition: str, sys_ids: set[str]) -> set[str]:
+        """Those of the stored rows that meet an encoded query."""
+        compiled = self._condition(session, table, condition)
+        if compiled.unknown or not sys_ids:
+            return set()
+        sql = (
+            f'SELECT t0."sys_id" {compiled.from_sql}'  # noqa: S608
+            f' WHERE t0."sys_id" IN (SELECT value FROM json_each(?)) AND ({compiled.where_sql})'
+        )
+        listed = msgspec.json.encode(sorted(sys_ids)).decode()
+        return {row[0] for row in self._instance.database.execute(sql, [listed, *compiled.params])}
 
     def query_fields(self, session: Session, table: str, fields: Iterable[str]) -> frozenset[str]:
         """Those of the (dot-walked) fields that the session may not use in a query or an order.
@@ -303,13 +373,7 @@ class Access:
 
         A record that is being created has no row yet: its conditions see empty fields.
         """
-        key = (table, condition, session.sys_id)
-        compiled = self._compiled.get(key)
-        if compiled is None or "javascript:" in condition:
-            compiled = query.compile(
-                self._instance.dictionary, table, condition, self._instance.query_context(session)
-            )
-            self._compiled[key] = compiled
+        compiled = self._condition(session, table, condition)
         if compiled.unknown:
             return False  # a condition that cannot be read grants nothing
         if operation == "create":
@@ -320,6 +384,16 @@ class Access:
             sql = f'SELECT 1 {compiled.from_sql} WHERE t0."sys_id" = ? AND ({compiled.where_sql})'
             params = [row["sys_id"], *compiled.params]
         return self._instance.database.execute(sql, params).fetchone() is not None
+
+    def _condition(self, session: Session, table: str, condition: str) -> query.Compiled:
+        key = (table, condition, session.sys_id)
+        compiled = self._compiled.get(key)
+        if compiled is None or compiled.moving:
+            compiled = query.compile(
+                self._instance.dictionary, table, condition, self._instance.query_context(session)
+            )
+            self._compiled[key] = compiled
+        return compiled
 
     def _blank(self, table: str, from_sql: str) -> str:
         known = self._instance.database.known(table)
@@ -340,7 +414,9 @@ class Access:
 
 def _attribute_holds(attribute: str, session: Session) -> bool:
     """The two built-in attributes; one that is not known fails closed."""
-    if attribute in ("", AUTHENTICATED, "UserIsAuthenticated"):
+    if attribute in (AUTHENTICATED, "UserIsAuthenticated"):
+        return GUEST not in session.roles
+    if attribute == "":
         return True
     return attribute in (HAS_ADMIN_ROLE, "HasAdminRole") and session.is_admin
 

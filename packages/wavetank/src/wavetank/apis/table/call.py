@@ -194,12 +194,16 @@ def json_of(value: Any, status: int = 200, headers: Mapping[str, str] | None = N
 
 def answer(call: Call, result: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """The response with a result, in the caller's format; without its body for HEAD."""
-    value = {"result": result}
-    if call.headers.get("x-wantsessiondebugmessages", "").strip().lower() == "true":
-        # Messages come only while session debugging is on, which needs the UI (ServiceNow docs: Return
-        # session debug logs in a REST response); here it never is.
-        value["session"] = {"debug_logs": []}
-    made = media.answer(call.kind, value, status, headers)
+    made = media.answer(call.kind, {"result": result, **beside(call)}, status, headers)
     if call.method == "HEAD":
         made.body = b""
     return made
+
+
+def beside(call: Call) -> dict[str, Any]:
+    """What an answer says besides its result."""
+    if call.headers.get("x-wantsessiondebugmessages", "").strip().lower() == "true":
+        # Messages come only while session debugging is on, which needs the UI (ServiceNow docs: Return
+        # session debug logs in a REST response); here it never is.
+        return {"session": {"debug_logs": []}}
+    return {}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
+import msgspec
 from starlette.responses import Response
 
 from wavetank import errors
-from wavetank.apis.table.call import Call, answer, context_of, query_of, readable
-from wavetank.apis.table.pages import page_of, total_of
+from wavetank.apis.stream import Streamed
+from wavetank.apis.table.call import JSON, Call, answer, beside, context_of, query_of, readable
+from wavetank.apis.table.pages import Page, total_of
 from wavetank.database.query import Condition, Query, compile_query
 
 DEFAULT_LIMIT = 10_000
@@ -29,18 +32,28 @@ def list_of(call: Call) -> Response:
     if may_read and access.query_fields(call.session, table, compiled.fields):
         raise errors.query_refused()
     limit, offset = call.count("sysparm_limit", DEFAULT_LIMIT), call.count("sysparm_offset", 0)
-    shown = page_of(call, compiled, limit, offset) if may_read else []
+    page = Page(call, compiled, limit if may_read else 0, offset)
     headers: dict[str, str] = {}
     total = None if call.flag("sysparm_no_count") else total_of(call, compiled, may_read)
     if total is not None:
         headers["X-Total-Count"] = str(total)
     if not call.flag("sysparm_suppress_pagination_header"):
-        link = link_of(call, limit, offset, total, len(shown))
+        link = link_of(call, limit, offset, total, len(page))
         if link:
             headers["Link"] = link
-    if not shown and call.version == "/v1":
+    if call.version == "/v1" and page.empty:
         raise errors.no_record()
-    return answer(call, shown, 200, headers)
+    return listed(call, page, headers)
+
+
+def listed(call: Call, page: Page, headers: Mapping[str, str]) -> Response:
+    """The answer with the rows of a page; a long one is sent while it is read."""
+    if call.kind != "json":
+        return answer(call, list(page.rows()), 200, headers)
+    if page.short or not call.base:  # the instance's own pages ask for a whole body
+        return answer(call, page.whole(), 200, headers)
+    more = msgspec.json.encode(beside(call))[1:-1]
+    return Streamed(page.chunks(), headers, JSON, b"," + more if more else b"")
 
 
 def link_of(call: Call, limit: int, offset: int, total: int | None, shown: int) -> str:
@@ -77,11 +90,14 @@ def record_of(call: Call) -> Response:
     return answer(call, shown)
 
 
-def shown_record(call: Call, sys_id: str) -> dict[str, Any] | None:
-    """One record as the caller may see it; None when there is none to see."""
+def shown_record(call: Call, sys_id: str) -> Any:
+    """One record as the caller may see it, ready for `answer`; None when there is none to see."""
     if not readable(call):
         return None
     query = Query(blocks=(((Condition("sys_id", "=", sys_id),),),))
     compiled = compile_query(call.instance.dictionary, call.table.name, query, context_of(call))
-    shown = page_of(call, compiled, 1, 0)
-    return shown[0] if shown else None
+    page = Page(call, compiled, 1, 0)
+    if call.kind != "json":
+        return next(page.rows(), None)
+    text = next(page.chunks(), None)
+    return None if text is None else msgspec.Raw(text)
