@@ -138,7 +138,8 @@ def _lay_out(instance: Instance) -> None:
 
 
 def _person(instance: Instance, name: str, password: str, *roles: str) -> str:
-    values = {"user_name": name, "first_name": name.title(), "last_name": "Person", "active": "true"}
+    values = {"user_name": name, "first_name": name.title(), "last_name": "Person", "active": "true",
+              "name": f"{name.title()} Person"}  # fmt: skip
     made = instance.insert(
         "sys_user", [{**values, "user_password": password, "email": f"{name}@example.com"}]
     )
