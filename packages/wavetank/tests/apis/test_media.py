@@ -120,6 +120,15 @@ def test_one_record_in_xml_says_what_json_says(admin: Any, made: Any) -> None:
             assert (root[0].findtext(f"{name}/{key}") or "") == (text or ""), name
 
 
+@pytest.mark.claim("media-xml-answer")
+def test_statistics_in_xml(admin: Any) -> None:
+    root = _tree(admin.call("GET", "/api/now/stats/incident?sysparm_count=true", headers=XML))
+    assert root.findtext("result/stats/count") == "20"
+    path = "/api/now/stats/incident?sysparm_count=true&sysparm_group_by=state"
+    root = _tree(admin.call("GET", path, headers=XML))
+    assert {child.findtext("groupby_fields/field") for child in root} == {"state"}
+
+
 @pytest.mark.claim("media-xml-errors")
 def test_errors_are_xml_for_who_asks_for_xml(admin: Any) -> None:
     for path, status, message in (

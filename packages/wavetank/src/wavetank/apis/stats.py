@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from wavetank import errors
 from wavetank.apis import table as table_api
+from wavetank.apis.endpoint import endpoint
 from wavetank.database.query import Compiled, compile_query
 from wavetank.database.references import Column
 from wavetank.errors import PlatformError
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from wavetank.apis.table import Call
-    from wavetank.instance import Instance
 
 FUNCTIONS = ("avg", "min", "max", "sum")
 _ARITHMETIC = frozenset({"avg", "sum"})
@@ -32,7 +30,8 @@ _UNBUILT = ("sysparm_having", "sysparm_order_by")
 
 def routes() -> list[Route]:
     """The routes of the API. They need `request.app.state.instance` and `request.state.session`."""
-    return [Route(f"/api/now{version}/stats/{{table}}", _answer) for version in ("", "/v1", "/v2")]
+    answer = endpoint(lambda request, instance, _: _statistics(table_api.call_of(request, instance, b"")))
+    return [Route(f"/api/now{version}/stats/{{table}}", answer) for version in ("", "/v1", "/v2")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +51,6 @@ class Figure:
         return None if self.function in _ARITHMETIC else f"{self.function.upper()}({given})"
 
 
-async def _answer(request: Request) -> Response:
-    instance: Instance = request.app.state.instance
-    try:
-        with instance.lock:
-            return _statistics(table_api.call_of(request, instance, b""))
-    except PlatformError as error:
-        kind = table_api.JSON
-        return Response(msgspec.json.encode(error.body()), error.status, dict(error.headers), media_type=kind)
-
-
 def _statistics(call: Call) -> Response:
     unbuilt = [name for name in _UNBUILT if call.params.get(name)]
     if unbuilt or call.params.get("sysparm_display_value", "").lower() not in ("", "false"):
@@ -79,10 +68,10 @@ def _statistics(call: Call) -> Response:
     if not counts and not figures:
         if instance.settings.get("stats_nothing") == "refused":
             raise PlatformError(400, "No request parameter for aggregate operation specified", "")
-        return table_api.json_of({"result": [] if groups else {"stats": {}}})
+        return table_api.answer(call, [] if groups else {"stats": {}})
     rows = _rows(call, compiled, groups, figures)
     shown = [_entry(groups, figures, row, counts=counts) for row in rows]
-    return table_api.json_of({"result": shown if groups else shown[0]})
+    return table_api.answer(call, shown if groups else shown[0])
 
 
 def _named(call: Call, parameter: str) -> list[str]:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from wavetank import errors
 from wavetank.apis.endpoint import endpoint
-from wavetank.apis.table.call import JSON, Call, call_of, context_of, json_of, query_of, readable
+from wavetank.apis.table.call import JSON, Call, answer, call_of, context_of, json_of, query_of, readable
 from wavetank.apis.table.reading import list_of, record_of
 from wavetank.apis.table.writing import create, delete, update
 
@@ -21,16 +21,27 @@ if TYPE_CHECKING:
     from wavetank.instance import Instance
     from wavetank.security.who import Session
 
-__all__ = ["JSON", "Call", "ask", "call_of", "context_of", "json_of", "query_of", "readable", "routes"]
+__all__ = [
+    "JSON",
+    "Call",
+    "answer",
+    "ask",
+    "call_of",
+    "context_of",
+    "json_of",
+    "query_of",
+    "readable",
+    "routes",
+]
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def routes() -> list[Route]:
     """The routes of the API. They need `request.app.state.instance` and `request.state.session`."""
-    answer = endpoint(lambda request, instance, body: _dispatch(call_of(request, instance, body)))
+    served = endpoint(lambda request, instance, body: _dispatch(call_of(request, instance, body)))
     return [
-        Route(f"/api/now{version}/table/{path}", answer, methods=_METHODS)
+        Route(f"/api/now{version}/table/{path}", served, methods=_METHODS)
         for version in ("", "/v1", "/v2")
         for path in ("{table}", "{table}/{sys_id}")
     ]
