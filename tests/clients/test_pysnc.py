@@ -1,173 +1,150 @@
-"""ServiceNow's own Python client against wavetank, as accounts that linkspan provisioned."""
+"""PySNC, ServiceNow's own client for Python, unmodified: the one that waits and the one that awaits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from pysnc import ServiceNowClient
-from pysnc.exceptions import RoleException
 
-from linkspan.flows.setup import apply_all, plan_all
-from linkspan.flows.wiring import Wiring
+from tests.clients.conftest import AGENT, JOB, OAUTH, READER, Scene
+from tests.clients.environments import Client, Raised
 
-RECIPE = """\
-recipe: caretaker
-says: A caretaker of incidents.
-profiles:
-  least:
-    says: Opens, works on and deletes incidents.
-    grants:
-      - role: itil
-        because: incidents are opened and worked on
-      - role: itil_admin
-        because: obsolete incidents are deleted
-"""
-CONFIG = """\
-version: 1
-instances:
-  dev:
-    url: "{url}"
-    environment: development
-    admin: {{scheme: basic, user: admin, secret: "env:DEV_ADMIN"}}
-accounts:
-  responder:
-    {{recipe: sync, profile: least, user_name: svc.responder, owner: admin, instances: [dev], scheme: basic}}
-  caretaker:
-    {{recipe: caretaker.yaml, user_name: svc.caretaker, owner: admin, instances: [dev], scheme: basic}}
-"""
+CLIENT = "pysnc"
+pytestmark = [pytest.mark.clients, pytest.mark.judge("PySNC 1.2.1")]
+
+
+@pytest.fixture(params=["sync", "async"])
+def at(request: pytest.FixtureRequest, scene: Scene) -> dict[str, Any]:
+    """Where and as whom; this client speaks https only."""
+    return {"kind": request.param, "url": scene.tls_url, "user": AGENT[0], "password": AGENT[1]}
 
 
 @pytest.fixture
-def secrets(wavetank: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wiring]:
-    """Both accounts, provisioned; their secrets are in the wiring's store."""
-    monkeypatch.setenv("DEV_ADMIN", "admin")
-    monkeypatch.setenv("LINKSPAN_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
-    (tmp_path / "caretaker.yaml").write_text(RECIPE)
-    (tmp_path / "linkspan.yaml").write_text(CONFIG.format(url=wavetank.url))
-    with Wiring.open(tmp_path / "linkspan.yaml", home=tmp_path) as wiring:
-        result = apply_all(wiring, plan_all(wiring))
-        assert result.problems == ()
-        yield wiring
+def admin(at: dict[str, Any]) -> dict[str, Any]:
+    return {**at, "user": "admin", "password": "admin"}
 
 
-def client(wavetank: Any, wiring: Wiring, account: str) -> ServiceNowClient:
-    """PySNC as people use it: https, the CA by path, user and password."""
-    credential = wiring.credential(account, "dev")
-    made = ServiceNowClient(wavetank.tls_url, (credential.user, credential.password.reveal()))
-    made.session.verify = str(wavetank.ca)
-    made.session.trust_env = False
-    return made
+def test_a_record_from_its_creation_to_its_end(client: Client, admin: dict[str, Any]) -> None:
+    values = {"short_description": "Čeština 🔥", "impact": "1", "urgency": "1", "no_such": "x"}
+    seen = client.do("life", values=values, changes={"urgency": "3"}, at=admin)
+    assert seen["made"]["number"].startswith("INC")
+    assert seen["read"]["short_description"]["value"] == "Čeština 🔥"
+    assert seen["read"]["priority"] == {"value": "1", "display_value": "1 - Critical"}
+    assert seen["read"]["opened_by"]["display_value"] == "System Administrator"
+    assert seen["changed"]["priority"]["value"] == "3"
+    assert (seen["gone"], seen["left"]) == (True, False)
 
 
-def incident(client: ServiceNowClient, sys_id: str) -> Any:
-    record = client.GlideRecord("incident")
-    assert record.get(sys_id)
-    return record
+@pytest.mark.parametrize(("size", "limit"), [(3, None), (3, 6), (7, None), (100, 2)])
+def test_pages(client: Client, scene: Scene, at: dict[str, Any], size: int, limit: int | None) -> None:
+    scene.incidents(7, "Page")
+    words = {
+        "query": "short_descriptionSTARTSWITHPage^ORDERBYnumber",
+        "fields": ["number"],
+        "size": size,
+        "limit": limit,
+    }
+    seen = client.do("listed", at=at, **words)
+    assert seen["total"] == 7
+    assert [row["number"]["value"] for row in seen["rows"]] == [f"INC8{n:06}" for n in range(limit or 7)]
 
 
-def test_the_life_of_an_incident(wavetank: Any, secrets: Wiring) -> None:
-    caretaker = client(wavetank, secrets, "caretaker")
-    record = caretaker.GlideRecord("incident")
-    record.initialize()
-    record.short_description = "Printer on fire"
-    record.impact = "1"
-    record.urgency = "1"
-    sys_id = record.insert()
-    assert sys_id
-
-    found = caretaker.GlideRecord("incident")
-    found.add_query("short_description", "STARTSWITH", "Printer")
-    found.add_query("priority", "1")
-    found.query()
-    assert [row.get_value("sys_id") for row in found] == [sys_id]
-    assert len(found) == 1
-
-    record = incident(caretaker, sys_id)
-    assert record.get_display_value("priority") == "1 - Critical"
-    assert record.get_value("number").startswith("INC")
-    record.urgency = "3"
-    assert record.update()
-    assert incident(caretaker, sys_id).get_value("priority") == "3"
-
-    assert incident(caretaker, sys_id).delete()
-    assert not caretaker.GlideRecord("incident").get(sys_id)
+def test_times_are_the_users_where_they_are_shown(client: Client, scene: Scene, at: dict[str, Any]) -> None:
+    record = scene.incidents(1, "Time")[0]
+    stamp = {"sys_created_on": "2026-01-10 04:30:00"}
+    scene.instance.control(f"records/incident/{record}", stamp, method="PATCH")
+    row = client.do("listed", query=f"sys_id={record}", at=at)["rows"][0]["sys_created_on"]
+    assert row == {"value": "2026-01-10 04:30:00", "display_value": "2026-01-09 20:30:00"}
 
 
-def test_more_rows_than_a_page(wavetank: Any, secrets: Wiring) -> None:
-    caretaker = client(wavetank, secrets, "caretaker")
-    made = set()
-    for number in range(7):
-        record = caretaker.GlideRecord("incident", batch_size=3)
-        record.initialize()
-        record.short_description = f"Row {number}"
-        made.add(record.insert())
-    found = caretaker.GlideRecord("incident", batch_size=3)
-    found.add_query("short_description", "STARTSWITH", "Row ")
-    found.order_by("short_description")
-    found.query()
-    rows = [(row.get_value("sys_id"), row.get_value("short_description")) for row in found]
-    assert {sys_id for sys_id, _ in rows} == made
-    assert [text for _, text in rows] == [f"Row {number}" for number in range(7)]
+def test_a_query_that_no_address_can_carry(client: Client, scene: Scene, at: dict[str, Any]) -> None:
+    record = scene.incidents(2, "Long")[1]
+    assert client.do("long_query", sys_id=record, at=at) == [record]
+    assert "POST /api/now/v1/batch" in scene.paths()
 
 
-def test_what_the_roles_do_not_allow_is_refused(wavetank: Any, secrets: Wiring) -> None:
-    responder = client(wavetank, secrets, "responder")
-    record = responder.GlideRecord("incident")
-    record.initialize()
-    record.short_description = "Mine to open"
-    sys_id = record.insert()
-    assert sys_id
-    with pytest.raises(RoleException):
-        incident(responder, sys_id).delete()
-    assert incident(responder, sys_id)
-
-    user = responder.GlideRecord("sys_user")
-    user.initialize()
-    user.user_name = "mallory"
-    with pytest.raises(RoleException):
-        user.insert()
-
-    properties = responder.GlideRecord("sys_properties")
-    properties.query()
-    assert list(properties) == []
-
-    change = responder.GlideRecord("problem")
-    change.initialize()
-    change.short_description = "Not mine"
-    with pytest.raises(RoleException):
-        change.insert()
+def test_many_records_in_one_batch(client: Client, scene: Scene, admin: dict[str, Any]) -> None:
+    scene.incidents(6, "Many")
+    seen = client.do("many", text="Many", ending=" changed", at=admin)
+    assert seen == {"went": True, "changed": 6, "gone": True, "left": 0}
 
 
-def test_a_refused_update_says_so(wavetank: Any, secrets: Wiring) -> None:
-    record = incident(client(wavetank, secrets, "caretaker"), _new(wavetank, secrets))
-    record.state = "6"  # resolved without a resolution code: a data policy refuses it
-    with pytest.raises(RoleException, match="Resolution code"):
-        record.update()
+def test_one_refusal_in_a_batch_is_told(client: Client, scene: Scene, admin: dict[str, Any]) -> None:
+    scene.instance.insert("sys_script", [{
+        "name": "No fives", "collection": "incident", "when": "before", "order": "100", "active": "true",
+        "action_update": "true", "abort_action": "true", "add_message": "true", "message": "Not five",
+        "filter_condition": "short_descriptionLIKE005^EQ",
+    }])  # fmt: skip
+    scene.incidents(6, "Some")
+    seen = client.do("many", text="Some", ending=" changed", at=admin)
+    assert (seen["went"], seen["changed"], seen["left"]) == (False, 5, 0)
 
 
-def test_a_wrong_password_is_refused(wavetank: Any, secrets: Wiring) -> None:
-    stranger = ServiceNowClient(wavetank.tls_url, ("svc.responder", "wrong"))
-    stranger.session.verify = str(wavetank.ca)
-    stranger.session.trust_env = False
-    record = stranger.GlideRecord("incident")
-    with pytest.raises(Exception, match=r"[Nn]ot [Aa]uthenticated|401"):
-        record.query()
+def test_a_join_finds_who_manages_a_group(client: Client, scene: Scene, admin: dict[str, Any]) -> None:
+    manager = scene.rows("sys_user", f"user_name={AGENT[0]}")[0]["sys_id"]
+    scene.instance.insert("sys_user_group", [{"name": "Judges", "manager": manager, "active": "true"}])
+    assert client.do("joined", kind="join", at=admin) == [AGENT[0]]
 
 
-def test_an_unknown_authority_is_refused(wavetank: Any, secrets: Wiring) -> None:
-    credential = secrets.credential("responder", "dev")
-    made = ServiceNowClient(wavetank.tls_url, (credential.user, credential.password.reveal()))
-    made.session.trust_env = False
-    with pytest.raises(requests.exceptions.SSLError):
-        made.GlideRecord("incident").query()
+def test_a_related_list_finds_who_holds_a_role(client: Client, admin: dict[str, Any]) -> None:
+    seen = client.do("joined", kind="related", at=admin)
+    assert {AGENT[0], READER[0]} <= set(seen)
 
 
-def _new(wavetank: Any, wiring: Wiring) -> str:
-    record = client(wavetank, wiring, "caretaker").GlideRecord("incident")
-    record.initialize()
-    record.short_description = "To be resolved"
-    return str(record.insert())
+def test_files_on_a_record_go_with_it(client: Client, scene: Scene, admin: dict[str, Any]) -> None:
+    record = scene.incidents(1, "Attached")[0]
+    content = bytes(range(256)).hex()
+    seen = client.do("attached", sys_id=record, content=content, at=admin)
+    assert seen["files"] == {"text.txt": "a\nb\nç".encode().hex(), "bytes.bin": content}
+    assert seen["left"] == 0
+    if admin["kind"] == "sync":
+        assert "/api/now/v1/attachment/" in seen["where"] or "/api/now/attachment/" in seen["where"]
+
+
+def test_fields_along_references(client: Client, admin: dict[str, Any]) -> None:
+    assert client.do("walked", at=admin) == {
+        "department": "a581ab703710200044e0bfc8bcbe5de8",
+        "name": "Finance",
+        "email": "natasha.ingram@example.com",
+        "password": "********",
+    }
+
+
+@pytest.mark.parametrize("way", ["password", "client"])
+def test_tokens(client: Client, scene: Scene, at: dict[str, Any], way: str) -> None:
+    ways = {
+        "password": {
+            "user": AGENT[0],
+            "password": AGENT[1],
+            "client_id": OAUTH[0],
+            "client_secret": OAUTH[1],
+        },
+        "client": {"client_id": JOB[0], "client_secret": JOB[1]},
+    }
+    scene.incidents(2, "Token")
+    where = {"kind": at["kind"], "url": at["url"], **ways[way]}
+    assert client.do("listed", query="short_descriptionSTARTSWITHToken", at=where)["total"] == 2
+
+
+def test_a_wrong_secret_gives_no_token(client: Client, at: dict[str, Any]) -> None:
+    where = {"kind": at["kind"], "url": at["url"], "client_id": JOB[0], "client_secret": "wrong"}
+    with pytest.raises(Raised, match="AuthenticationException"):
+        client.do("refused", table="incident", at=where)
+
+
+@pytest.mark.parametrize(
+    ("who", "words", "kind", "said"),
+    [
+        (("admin", "wrong"), {"table": "incident"}, "AuthenticationException", "Required to provide Auth information"),
+        (AGENT, {"table": "no_such_table"}, "RequestException", "Invalid table no_such_table"),
+        (AGENT, {"table": "sys_user", "values": {"user_name": "mallory"}}, "RoleException", "ACL Exception Insert Failed"),
+        (READER, {"table": "problem", "values": {"short_description": "x"}}, "RoleException", "ACL Exception"),
+        (AGENT, {"table": "sys_user", "sys_id": "6816f79cc0a8016401c5a33be04be441"}, "RoleException", "ACL Exception Delete Failed"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(
+    client: Client, at: dict[str, Any], who: tuple[str, str], words: dict[str, Any], kind: str, said: str
+) -> None:
+    with pytest.raises(Raised, match=said) as refused:
+        client.do("refused", at={**at, "user": who[0], "password": who[1]}, **words)
+    assert refused.value.kind == kind
