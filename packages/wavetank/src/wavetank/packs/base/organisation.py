@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from wavetank.database.shipped import sys_id_for
 from wavetank.packs.base import people, roles
@@ -96,24 +96,24 @@ def users(listed: Iterable[Person]) -> Rows:
         }
 
 
-def groups(listed: Iterable[Group]) -> Rows:
-    """The groups' own rows."""
+def groups(listed: Iterable[Group], who: Callable[[str], str] = user_id) -> Rows:
+    """The groups' own rows; `who` gives the sys_id of a user name."""
     for group in listed:
         yield {
             "sys_id": group.id,
             "name": group.name,
             "description": group.description,
-            "manager": user_id(group.manager) if group.manager else "",
+            "manager": who(group.manager) if group.manager else "",
         }
 
 
-def members(listed: Iterable[Group]) -> Rows:
-    """Who is in the groups."""
+def members(listed: Iterable[Group], who: Callable[[str], str] = user_id) -> Rows:
+    """Who is in the groups; `who` gives the sys_id of a user name."""
     for group in listed:
         for user in group.members:
             yield {
                 "sys_id": sys_id_for("sys_user_grmember", group.name, user),
-                "user": user_id(user),
+                "user": who(user),
                 "group": group.id,
             }
 
