@@ -1,22 +1,20 @@
 """Whether a record meets a stored condition (an encoded query), in the moment of a write.
 
-Conditions of rules may also ask what is changing: VALCHANGES, CHANGESTO, CHANGESFROM (ServiceNow docs:
+Here a condition may also ask what is changing: VALCHANGES, CHANGESTO, CHANGESFROM (ServiceNow docs:
 "Operators available for filters and queries"; elsewhere these operators mean nothing).
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 from wavetank.behaviour.change import Change
-from wavetank.database import query
 
-_CHANGING = re.compile(r"^(NQ|OR|)([a-z0-9_]+)(VALCHANGES|CHANGESTO|CHANGESFROM)(.*)$")
 _PLAIN = re.compile(r"([a-z0-9_]+)(=|IN(?!STANCEOF|_HIERARCHY))([A-Za-z0-9_,-]+)")
 # Types whose values are compared as they are stored.
 _AS_STORED = frozenset({"string", "choice", "integer", "boolean", "reference", "sys_class_name"})
-_TRUE, _FALSE = "sys_idISNOTEMPTY", "sys_idISEMPTY"
 
 
 def matches(change: Change, conditions: str) -> bool:
@@ -27,35 +25,23 @@ def matches(change: Change, conditions: str) -> bool:
         field = change.table.fields.get(name)
         if field and field.type in _AS_STORED and change.row.get(name, "").lower() not in values:
             return False
-    context = query.Context(now=change.now, user=change.user, user_name=change.user_name)
-    return change.instance.database.matches(change.table.name, change.row, conditions, context)
+    instance = change.instance
+    context = replace(
+        instance.query_context(change.who),
+        now=change.now,
+        unknown_field="drop",
+        unknown_by_table={},
+        change=lambda field: _values(change, field),
+    )
+    return instance.database.matches(change.table.name, change.row, conditions, context)
 
 
-def applies(change: Change, conditions: str) -> bool:
-    """`matches`, for a condition that may also ask what is changing."""
-    if "CHANGES" not in conditions:
-        return matches(change, conditions)
-    return matches(change, "^".join(_settled(change, term) for term in conditions.split("^")))
-
-
-def _settled(change: Change, term: str) -> str:
-    found = _CHANGING.match(term)
-    if found is None:
-        return term
-    joined, name, operator, value = found.groups()
-    return joined + (_TRUE if _changed(change, name, operator, value) else _FALSE)
-
-
-def _changed(change: Change, name: str, operator: str, value: str) -> bool:
-    if name not in change.table.fields:
-        return False
-    if change.table.fields[name].is_journal:
-        return operator == "VALCHANGES" and any(each == name for each, _ in change.journals)
-    if not change.changes(name):
-        return False
-    if operator == "CHANGESTO":
-        return change.row.get(name, "") == value
-    return operator == "VALCHANGES" or change.before(name) == value
+def _values(change: Change, name: str) -> tuple[str, str]:
+    """A field before and after; of a journal field, what is added to it."""
+    field = change.table.fields.get(name)
+    if field is not None and field.is_journal:
+        return "", "".join(text for each, text in change.journals if each == name)
+    return change.before(name), change.row.get(name, "")
 
 
 @lru_cache(maxsize=1024)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from wavetank.behaviour import conditions
 from wavetank.behaviour.change import Change
+from wavetank.behaviour.conditions import matches
 from wavetank.behaviour.scripting import ScriptEngine
 from wavetank.database.expressions import Context, NotAllowed, evaluate
 from wavetank.database.store import Row
@@ -69,7 +69,7 @@ def abort(change: Change, name: str, sys_id: str) -> None:
 def _applies(rule: Custom, change: Change, engine: ScriptEngine | None) -> bool:
     if rule.roles and not _held(rule, change):
         return False
-    if not conditions.applies(change, rule.row["filter_condition"]):
+    if not matches(change, rule.row["filter_condition"]):
         return False
     if not rule.row["condition"]:
         return True
