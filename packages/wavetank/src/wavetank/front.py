@@ -9,61 +9,48 @@ import logging
 import re
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from wavetank import transport
+from wavetank import answers, transport
+from wavetank.answers import JSON, Answer, App, Gone, Message, Receive, Scope, Send
+from wavetank.apis.stream import DEADLINE, cut
 from wavetank.control.faults import Fault
-from wavetank.errors import PlatformError, unknown_resource
+from wavetank.errors import PlatformError, unknown_resource, unreadable_body
 from wavetank.instance import Instance
-from wavetank.security import credentials, gates, sessions
+from wavetank.outlet import Outlet
+from wavetank.security import credentials, gates, public
 from wavetank.security.policies import Policy
 from wavetank.security.who import Session
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # Measured on a developer instance: a request target of 8182 bytes passes, one of 8347 does not.
 MAX_TARGET = 8192
 MAX_BODY = 64 * 1024 * 1024  # bytes; a bound of wavetank's own, each API has a smaller one
+# Files are read by their API itself, piece by piece.
+UPLOADS = re.compile(r"/api/now(?:/v\d+)?/attachment/(?:file|upload)")
 TABLE = re.compile(r"^/api/now(?:/v\d+)?/(?:table|stats|import|doc/table/schema|ui/meta)/([^/]+)")
-JSON = b"application/json;charset=UTF-8"
-HTML = b"text/html;charset=UTF-8"
-GZIP_FROM = 512
-CANCELLED = "Transaction cancelled: maximum execution time exceeded"
-
-# Response headers as recorded on developer instances.
-HEADERS: tuple[tuple[bytes, bytes], ...] = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"pragma", b"no-store,no-cache"),
-    (b"cache-control", b"no-cache,no-store,must-revalidate,max-age=-1"),
-    (b"expires", b"0"),
-    (b"server", b"ServiceNow"),
-    (b"server-timing", b"sem_wait;dur=0, sesh_wait;dur=0"),
-)
-TLS_HEADER = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+# In the extensions of a scope: the request is a part of another, already admitted and logged as one.
+PART = "wavetank.part"
 
 log = logging.getLogger("wavetank")
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request, read to its end, and what became known of its caller.
+    """One request, and what became known of its caller.
 
-    `method` is as sent, `meant` as the override header has it.
+    `method` is as sent, `meant` as the override header has it. `receive` is set where the body is left for
+    the API to read. `started` is on the clock of time.perf_counter.
     """
 
     scope: Scope
     headers: Mapping[bytes, bytes]
     body: bytes
+    receive: Receive | None
     method: str
     meant: str
     path: str
@@ -73,17 +60,18 @@ class Exchange:
     presented: credentials.Presented
     user: str
     scheme: str
+    at: str
+    started: float
     authenticated: bool = False
     extra: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def accept(self) -> str:
+        return self.headers.get(b"accept", b"").decode("latin-1")
 
-@dataclass(slots=True)
-class Answer:
-    """A whole response."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
+    @property
+    def part(self) -> bool:
+        return PART in self.scope.get("extensions", {})
 
 
 @dataclass(frozen=True)
@@ -104,6 +92,7 @@ class Front:
         self._instance = instance
         self._apis = apis
         self._control = control
+        apis.state.front = self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -112,46 +101,51 @@ class Front:
         if scope["path"].startswith("/-/"):
             await self._controlled(scope, receive, send)
             return
-        started = time.perf_counter()
-        at = self._instance.clock.text()
         try:
             exchange = await self._read(scope, receive)
         except TooLarge:
-            await _send(send, _page(413, "Request Entity Too Large"))
+            await answers.page(413, "Request Entity Too Large").send(send)
             return
         if exchange is None:
             return
+        outlet = Outlet(self._instance, exchange, send, self._record)
         try:
-            outcome = await self._outcome(exchange)
+            outcome = await self._outcome(exchange, outlet)
         except asyncio.CancelledError:  # the server stops and has waited long enough
             outcome = Drop(reset=False)
+        except Gone:  # and what was sent until then is on record
+            self._record(exchange, outlet.status, outlet.size)
+            return
         if isinstance(outcome, Drop):
             transport.drop(scope, reset=outcome.reset)
-            self._record(exchange, at, started, 0, 0)
+            self._record(exchange, 0, 0)
             await _gone(receive)
-            return
-        self._dress(exchange, outcome)
-        # Logged before it is sent: whoever has the answer in hand finds its request in the log.
-        self._record(exchange, at, started, outcome.status, len(outcome.body))
-        await _send(send, outcome)
+        elif outcome is not None:
+            await outcome.send(outlet)
 
     async def _controlled(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._control is None:
-            await _send(send, _page(404, "Page not found"))
+            await answers.page(404, "Page not found").send(send)
             return
         await self._control(scope, receive, send)
 
     async def _read(self, scope: Scope, receive: Receive) -> Exchange | None:
-        body = await _body(receive)
+        started, at = time.perf_counter(), self._instance.clock.text()
+        path: str = scope["path"]
+        if path.startswith("/api/now/") and self._instance.settings.get("trailing_slash") == "ignored":
+            path = scope["path"] = path.rstrip("/")
+            scope["raw_path"] = scope["raw_path"].rstrip(b"/")
+        left = scope["method"] == "POST" and UPLOADS.fullmatch(path) is not None
+        body = b"" if left else await _body(receive)
         if body is None:
             return None
         headers = dict(scope["headers"])
-        found = TABLE.match(scope["path"])
+        found = TABLE.match(path)
         table = found.group(1) if found else ""
         presented = credentials.read(headers)
         meant = _meant(scope["method"], headers)
         with self._instance.lock:
-            policy = self._policy(scope["path"], meant, table)
+            policy = self._policy(path, meant, table)
             if policy is not None and not presented.scheme:
                 presented = policy.key(headers) or presented
             user = self._instance.identity.claimed(presented)
@@ -159,40 +153,48 @@ class Front:
             scope=scope,
             headers=headers,
             body=body,
+            receive=receive if left else None,
             method=scope["method"],
             meant=meant,
-            path=scope["path"],
+            path=path,
             query=scope["query_string"].decode("latin-1"),
             table=table,
             policy=policy,
             presented=presented,
             user=user,
             scheme=presented.scheme,
+            at=at,
+            started=started,
         )
 
     def _policy(self, path: str, method: str, table: str) -> Policy | None:
         """The access policy that decides about a request to an API."""
         return self._instance.policies.of(method, path, table) if path.startswith("/api/") else None
 
-    async def _outcome(self, exchange: Exchange) -> Answer | Drop:
+    async def _outcome(self, exchange: Exchange, outlet: Outlet) -> Answer | Drop | None:
+        """What becomes of a request; None when its answer has gone out already."""
         fault = self._instance.faults.take(exchange.method, exchange.path, exchange.table, exchange.user)
         waited = float(self._instance.settings.get("latency_ms")) / 1000
         if fault is not None and fault.do != "rate_limit":  # whose seconds are its Retry-After
             waited += fault.seconds
         quota = float(self._instance.settings.get("quota_seconds"))
-        cancelled = exchange.path.startswith("/api/") and waited > quota
+        limited = exchange.path.startswith("/api/")
+        cancelled = limited and waited > quota
         if waited:
             await asyncio.sleep(min(waited, quota) if cancelled else waited)
         if cancelled:
             return await self._cancelled(exchange)
         if fault is not None and fault.do != "delay":
             return await self._strike(fault, exchange)
-        return await self._serve(exchange)
+        if limited:
+            exchange.scope.setdefault("state", {})[DEADLINE] = exchange.started + quota
+        await self._serve(exchange, outlet)
+        return None
 
     async def _cancelled(self, exchange: Exchange) -> Answer:
         if self._instance.settings.get("quota_commits"):
-            await self._serve(exchange)
-        return _refusal(PlatformError(500, CANCELLED, f"{CANCELLED}. Check logs for error trace."))
+            await self._held(exchange)
+        return answers.cancelled(exchange.accept)
 
     async def _strike(self, fault: Fault, exchange: Exchange) -> Answer | Drop:  # noqa: PLR0911  one a kind
         headers = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in fault.headers.items()]
@@ -202,20 +204,21 @@ class Front:
             case "reset":
                 return Drop(reset=True)
             case "drop_after_commit":
-                await self._serve(exchange)
+                await self._held(exchange)
                 return Drop(reset=False)
             case "html_200":
                 body = str(fault.body).encode() if fault.body is not None else HIBERNATING
-                return Answer(fault.status or 200, [(b"content-type", HTML), *headers], body)
+                return Answer(fault.status or 200, [(b"content-type", answers.HTML), *headers], body)
             case "truncate":
-                answer = await self._serve(exchange)
+                answer = await self._held(exchange)
                 kept = len(answer.body) // 2 if fault.bytes is None else fault.bytes
                 answer.body = answer.body[:kept]
                 return answer
             case "quota_200":
                 return await self._half_a_list(exchange)
             case "rate_limit":
-                answer = _refusal(self._instance.rates.refusal(int(fault.seconds) or 1, exchange.path))
+                refused = self._instance.rates.refusal(int(fault.seconds) or 1, exchange.path)
+                answer = answers.refusal(refused, exchange.accept)
                 answer.headers += headers
                 return answer
             case _:
@@ -225,40 +228,65 @@ class Front:
         """What a list cancelled while it streams looks like: 200, and JSON that does not parse."""
         writes = exchange.method not in ("GET", "HEAD")
         if writes and not self._instance.settings.get("quota_commits"):
-            rows: Any = []
+            rows: object = []
         else:
-            answer = await self._serve(exchange)
+            answer = await self._held(exchange)
             if answer.status >= 400:
                 return answer
             rows = msgspec.json.decode(answer.body or b"{}").get("result", [])
         shown = rows[: (len(rows) + 1) // 2] if isinstance(rows, list) else [rows]
-        error = {"message": CANCELLED, "detail": f"{CANCELLED}. Check logs for error trace."}
-        body = b'{"result":[%s,],"error":%s,"status":"failure"}' % (
-            b",".join(msgspec.json.encode(row) for row in shown),
-            msgspec.json.encode(error),
-        )
+        body = b'{"result":[' + b",".join(msgspec.json.encode(row) for row in shown) + cut()
         return Answer(200, [(b"content-type", JSON)], body)
 
-    async def _serve(self, exchange: Exchange) -> Answer:
-        """The instance's own answer; every refusal is an answer too."""
+    async def _held(self, exchange: Exchange) -> Answer:
+        """The instance's own answer, as a whole and not sent."""
+        answer = Answer(500, [], b"")
+        chunks: list[bytes] = []
+
+        async def keep(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer.status = message["status"]
+                answer.headers = [pair for pair in message["headers"] if pair[0] != b"content-length"]
+            else:
+                chunks.append(message.get("body", b""))
+
+        await self._serve(exchange, keep)
+        answer.body = b"".join(chunks)
+        return answer
+
+    async def _serve(self, exchange: Exchange, send: Send) -> None:
+        """Sends the instance's own answer; every refusal is an answer too."""
         scope = exchange.scope
-        if len(scope["raw_path"]) + 1 + len(exchange.query) > MAX_TARGET:
-            return _page(414, "Request-URI Too Long")
+        if len(scope["raw_path"]) + 1 + len(exchange.query) > MAX_TARGET and not exchange.part:
+            await answers.page(414, "Request-URI Too Long").send(send)
+            return
+        under_way = False
+
+        async def watched(message: Message) -> None:
+            nonlocal under_way
+            under_way = True
+            await send(message)
+
         try:
             if exchange.path.startswith("/api/"):
                 self._admit(exchange)
             else:
                 self._recognise(exchange)
-            return await self._call(exchange)
+            await self._call(exchange, watched)
+            return
+        except Gone:
+            raise
         except PlatformError as refused:
-            return _refusal(refused)
+            answer = answers.refusal(refused, exchange.accept)
         except HTTPException as refused:
-            return _unrouted(refused, exchange.path)
+            answer = _unrouted(refused, exchange)
         except Exception:
             log.exception("%s %s failed", exchange.method, exchange.path)
-            return _refusal(
-                PlatformError(500, "Internal Server Error", "wavetank itself failed; see its log")
-            )
+            if under_way:  # nothing can be said any more; the connection ends short of its last chunk
+                raise
+            failed = PlatformError(500, "Internal Server Error", "wavetank itself failed; see its log")
+            answer = answers.refusal(failed, exchange.accept)
+        await answer.send(send)
 
     def _admit(self, exchange: Exchange) -> None:
         instance = self._instance
@@ -284,6 +312,8 @@ class Front:
     def _proven(self, exchange: Exchange) -> Session:
         """Who the credentials of a request prove, if the API takes credentials of that kind."""
         instance, policy, presented = self._instance, exchange.policy, exchange.presented
+        if not presented.scheme and (guest := public.session(instance, exchange.table)) is not None:
+            return guest
         if policy is not None and presented.scheme == "basic" and not policy.takes("basic"):
             # Unlooked at: a right or wrong password makes no difference.
             raise instance.policies.refusal(policy, presented.scheme)
@@ -306,52 +336,33 @@ class Front:
             exchange.authenticated = True
             exchange.user, exchange.scheme = held.who.user_name, held.who.scheme
 
-    async def _call(self, exchange: Exchange) -> Answer:
-        answer = Answer(500, [], b"")
-        chunks: list[bytes] = []
-
+    async def _call(self, exchange: Exchange, send: Send) -> None:
         async def receive() -> Message:
-            return {"type": "http.request", "body": exchange.body, "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": False}
 
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                answer.status = message["status"]
-                answer.headers = [pair for pair in message["headers"] if pair[0] != b"content-length"]
-            else:
-                chunks.append(message.get("body", b""))
-
+        body = self._unpacked(exchange)
         exchange.scope["app"] = self._apis
-        await self._apis.router(exchange.scope, receive, send)
-        answer.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return answer
+        await self._apis.router(exchange.scope, exchange.receive or receive, send)
 
-    def _dress(self, exchange: Exchange, answer: Answer) -> None:
-        """Adds what every response of an instance carries."""
-        ids = self._instance.ids
-        secure = exchange.scope["scheme"] == "https"
-        answer.headers.extend(HEADERS)
-        answer.headers.append((b"date", self._instance.clock.http_date()))
-        answer.headers.append((b"x-transaction-id", ids.hex(12).encode()))
-        if exchange.authenticated:
-            answer.headers.append((b"x-is-logged-in", b"true"))
-            if b"JSESSIONID=" not in exchange.headers.get(b"cookie", b""):
-                fresh = sessions.cookies(self._instance, ids.hex(32).upper(), secure=secure)
-                answer.headers.extend((b"set-cookie", each.encode()) for each in fresh)
-        elif answer.status == 401:
-            answer.headers.append((b"x-is-logged-in", b"false"))
-        if secure:
-            answer.headers.append(TLS_HEADER)
-        answer.headers.extend((k.lower().encode(), v.encode()) for k, v in exchange.extra.items())
-        if len(answer.body) >= GZIP_FROM and b"gzip" in exchange.headers.get(b"accept-encoding", b""):
-            packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-            answer.body = packer.compress(answer.body) + packer.flush()
-            answer.headers.append((b"content-encoding", b"gzip"))
-        if answer.status != 204:
-            answer.headers.append((b"content-length", str(len(answer.body)).encode()))
+    def _unpacked(self, exchange: Exchange) -> bytes:
+        """The body as it was before a caller compressed it. Raises PlatformError 400 for one that is not."""
+        packed = exchange.headers.get(b"content-encoding", b"").lower() in (b"gzip", b"x-gzip")
+        if not packed or not exchange.body or self._instance.settings.get("gzip_requests") == "refused":
+            return exchange.body
+        unpacker = zlib.decompressobj(31)
+        try:
+            body = unpacker.decompress(exchange.body, MAX_BODY)
+        except zlib.error as error:
+            raise unreadable_body(f"The payload is not gzip: {error}") from error
+        if unpacker.unconsumed_tail or not unpacker.eof:
+            raise unreadable_body("The payload is no whole gzip stream, or too large")
+        return body
 
-    def _record(self, exchange: Exchange, at: str, started: float, status: int, size: int) -> None:
+    def _record(self, exchange: Exchange, status: int, size: int) -> None:
+        if exchange.part:
+            return
         self._instance.requests.add(
-            at=at,
+            at=exchange.at,
             method=exchange.method,
             path=exchange.path,
             query=exchange.query,
@@ -359,7 +370,7 @@ class Front:
             scheme=exchange.scheme,
             status=status,
             size=size,
-            ms=(time.perf_counter() - started) * 1000,
+            ms=(time.perf_counter() - exchange.started) * 1000,
         )
 
 
@@ -378,30 +389,19 @@ HIBERNATING = (
 def _status(fault: Fault, headers: list[tuple[bytes, bytes]]) -> Answer:
     status = fault.status or 500
     if isinstance(fault.body, str):
-        return Answer(status, [(b"content-type", HTML), *headers], fault.body.encode())
+        return Answer(status, [(b"content-type", answers.HTML), *headers], fault.body.encode())
     envelope = {"error": {"message": "Injected fault", "detail": None}, "status": "failure"}
     body = msgspec.json.encode(envelope if fault.body is None else fault.body)
     return Answer(status, [(b"content-type", JSON), *headers], b"" if status == 204 else body)
 
 
-def _refusal(refused: PlatformError) -> Answer:
-    headers = [(b"content-type", JSON)]
-    said = (*refused.headers.items(), *refused.repeated)
-    headers += [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in said]
-    return Answer(refused.status, headers, msgspec.json.encode(refused.body()))
-
-
-def _unrouted(refused: HTTPException, path: str) -> Answer:
-    if not path.startswith("/api/"):
-        return _page(refused.status_code, "Page not found")
+def _unrouted(refused: HTTPException, exchange: Exchange) -> Answer:
+    if not exchange.path.startswith("/api/"):
+        return answers.page(refused.status_code, "Page not found")
     if refused.status_code == 405:
-        return _refusal(PlatformError(405, "Method not supported", None, dict(refused.headers or {})))
-    return _refusal(unknown_resource())
-
-
-def _page(status: int, title: str) -> Answer:
-    body = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-    return Answer(status, [(b"content-type", HTML)], body.encode())
+        error = PlatformError(405, "Method not supported", None, dict(refused.headers or {}))
+        return answers.refusal(error, exchange.accept)
+    return answers.refusal(unknown_resource(), exchange.accept)
 
 
 async def _body(receive: Receive) -> bytes | None:
@@ -425,8 +425,3 @@ async def _gone(receive: Receive) -> None:
     for _ in range(1000):
         if (await receive())["type"] == "http.disconnect":
             return
-
-
-async def _send(send: Send, answer: Answer) -> None:
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-    await send({"type": "http.response.body", "body": answer.body})

@@ -19,7 +19,7 @@ from wavetank.front import Front
 from wavetank.instance import Instance
 from wavetank.parent import until_parent_ends
 from wavetank.security import restriction
-from wavetank.transport import Protocol
+from wavetank.transport import KEEP_ALIVE, Protocol
 
 GRACE = 3
 BACKLOG = 512
@@ -150,7 +150,7 @@ def _config(front: Front, context: ssl.SSLContext | None) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         date_header=False,  # the instance's own clock says it
-        timeout_keep_alive=70,
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
         backlog=BACKLOG,
     )

@@ -174,6 +174,12 @@ ALL: tuple[Setting, ...] = (
         "table_security",
         says="the words of the 403 for a query on a field that may not be read; both were seen",
     ),
+    _choice(
+        "gzip_requests",
+        "accepted",
+        "refused",
+        says="the body of a REST request that is compressed with gzip",
+    ),
     Setting("rate_rules", [], (), "inbound rate limits: [{table, user, path, limit, seconds, sys_id}]"),
     Setting("release", "australia", (), "the family release that is emulated"),
     Setting("attachment_scan_seconds", 2, (), "how long an attached file waits for its virus scan"),
