@@ -198,3 +198,14 @@ def test_a_dot_walk_does_not_open_a_closed_table(admin: Any) -> None:
     query = {"sysparm_query": "cmdb_ci.serial_numberSTARTSWITHSECRET"}
     assert reader.refused("GET", "problem", params=query) == QUERY_REFUSED
     assert admin.get("problem", **query, sysparm_fields="sys_id") == [{"sys_id": made}]
+
+
+def test_a_query_does_not_look_into_a_closed_table(admin: Any) -> None:
+    reader = admin.user("reader", "sn_problem_read")
+    assert reader.get("incident") == []
+    for query in (
+        "JOINproblem.number=incident.number!short_descriptionSTARTSWITHs",
+        "RLQUERYincident.problem_id,>=1^short_descriptionSTARTSWITHs^ENDRLQUERY",
+    ):
+        assert admin.call("GET", "problem", params={"sysparm_query": query}).status_code == 200
+        assert reader.refused("GET", "problem", params={"sysparm_query": query}) == QUERY_REFUSED

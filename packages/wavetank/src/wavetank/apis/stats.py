@@ -90,10 +90,9 @@ def _admit(call: Call, compiled: Compiled, paths: list[str]) -> None:
     access, session, table = call.instance.access, call.session, call.table.name
     if not table_api.readable(call):
         raise errors.table_refused(table)
-    if compiled.unknown and call.instance.settings.get("unknown_query_field") == "refuse":
-        raise errors.query_refused()
-    if access.query_fields(session, table, [*compiled.fields, *paths]):
-        raise errors.query_refused()
+    table_api.check_query(call, compiled)
+    if access.query_fields(session, table, paths):
+        raise table_api.query_refused(call)
     if call.instance.settings.get("stats_hidden_rows") == "counted":
         return
     if not access.needs_row(session, "read", table):

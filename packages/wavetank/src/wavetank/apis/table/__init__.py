@@ -13,9 +13,21 @@ from starlette.routing import Route
 
 from wavetank import errors
 from wavetank.apis.endpoint import endpoint
-from wavetank.apis.table.call import JSON, Call, answer, call_of, context_of, json_of, query_of, readable
+from wavetank.apis.table.call import (
+    JSON,
+    Call,
+    answer,
+    call_of,
+    check_query,
+    context_of,
+    json_of,
+    query_of,
+    query_refused,
+    readable,
+)
 from wavetank.apis.table.reading import list_of, record_of
 from wavetank.apis.table.writing import create, delete, update
+from wavetank.behaviour import late
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -27,13 +39,22 @@ __all__ = [
     "answer",
     "ask",
     "call_of",
+    "check_query",
     "context_of",
     "json_of",
     "query_of",
+    "query_refused",
     "readable",
     "routes",
 ]
 
+# By method, and whether the address names a record.
+_WRITES = {
+    ("POST", False): create,
+    ("PUT", True): update,
+    ("PATCH", True): update,
+    ("DELETE", True): delete,
+}
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -81,10 +102,8 @@ def ask(
 def _dispatch(call: Call) -> Response:
     if call.method in {"GET", "HEAD"}:
         return record_of(call) if call.sys_id else list_of(call)
-    if call.method == "POST" and not call.sys_id:
-        return create(call)
-    if call.method in {"PUT", "PATCH"} and call.sys_id:
-        return update(call)
-    if call.method == "DELETE" and call.sys_id:
-        return delete(call)
-    raise errors.method_refused(call.method)
+    write = _WRITES.get((call.method, bool(call.sys_id)))
+    if write is None:
+        raise errors.method_refused(call.method)
+    with late.commit(call.instance):
+        return write(call)

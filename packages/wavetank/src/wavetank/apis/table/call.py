@@ -16,7 +16,8 @@ from wavetank.apis import media, tinyurl
 from wavetank.apis.table import views
 from wavetank.database.dictionary import Table
 from wavetank.database.formats import strftime_format
-from wavetank.database.query import Condition, Context, Query, parse
+from wavetank.database.query import Compiled, Condition, Context, Query, parse
+from wavetank.errors import PlatformError
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -126,7 +127,9 @@ def readable(call: Call) -> bool:
 def query_of(call: Call) -> Query:
     """`sysparm_query`, or else the parameters that name fields (they may hold display values)."""
     if "sysparm_query" in call.params:
-        return parse(call.params["sysparm_query"])
+        return parse(
+            call.params["sysparm_query"], join_conditions=call.instance.settings.get("join_conditions")
+        )
     groups = [
         _named(call, name, value)
         for name, value in call.params.items()
@@ -156,20 +159,26 @@ def _named(call: Call, name: str, value: str) -> tuple[Condition, ...]:
 
 def context_of(call: Call) -> Context:
     """What the caller's query means: user, time zone, and how strict it is taken."""
-    settings, session = call.instance.settings, call.session
-    unknown = settings.get("unknown_query_field")
-    if call.instance.property("glide.invalid_query.returns_no_rows") == "true":
-        unknown = "no_rows"
-    database = call.instance.database
-    return Context(
-        now=call.instance.clock.text(),
-        user=session.sys_id,
-        user_name=session.user_name,
-        time_zone=session.time_zone,
-        unknown_field=unknown,
-        literal_time_zone=settings.get("literal_time_zone"),
-        groups=lambda: [row["group"] for row in database.find("sys_user_grmember", user=session.sys_id)],
-    )
+    return call.instance.query_context(call.session)
+
+
+def check_query(call: Call, compiled: Compiled) -> None:
+    """Raises PlatformError 403 for a query that is refused, or looks at what the caller may not read."""
+    access, session = call.instance.access, call.session
+    if (
+        compiled.refused
+        or access.query_fields(session, call.table.name, compiled.fields)
+        or any(not access.table(session, "read", table) for table, _ in compiled.related)
+        or any(access.query_fields(session, table, [path]) for table, path in compiled.related)
+    ):
+        raise query_refused(call)
+
+
+def query_refused(call: Call) -> PlatformError:
+    """The refusal of a query, in the words that a setting chooses."""
+    if call.instance.settings.get("query_refusal") == "table_security":
+        return errors.query_refused_by_table(call.table.name)
+    return errors.query_refused()
 
 
 def paths_of(call: Call) -> list[str]:

@@ -11,7 +11,17 @@ from starlette.responses import Response
 
 from wavetank import errors
 from wavetank.apis.stream import Streamed
-from wavetank.apis.table.call import JSON, Call, answer, beside, context_of, query_of, readable
+from wavetank.apis.table.call import (
+    JSON,
+    Call,
+    answer,
+    beside,
+    check_query,
+    context_of,
+    query_of,
+    query_refused,
+    readable,
+)
 from wavetank.apis.table.pages import Page, total_of
 from wavetank.database.query import Condition, Query, compile_query
 
@@ -21,16 +31,15 @@ SAYS_NO = frozenset({"metric_definition", "metric_instance", "sys_db_object", "s
 
 
 def list_of(call: Call) -> Response:
-    access, table = call.instance.access, call.table.name
-    query = query_of(call)
-    compiled = compile_query(call.instance.dictionary, table, query, context_of(call))
-    if compiled.unknown and call.instance.settings.get("unknown_query_field") == "refuse":
-        raise errors.query_refused()
+    table = call.table.name
+    compiled = compile_query(call.instance.dictionary, table, query_of(call), context_of(call))
+    if compiled.refused:
+        raise query_refused(call)
     may_read = readable(call)
     if not may_read and table in SAYS_NO:
         raise errors.table_refused(table)
-    if may_read and access.query_fields(call.session, table, compiled.fields):
-        raise errors.query_refused()
+    if may_read:
+        check_query(call, compiled)
     limit, offset = call.count("sysparm_limit", DEFAULT_LIMIT), call.count("sysparm_offset", 0)
     page = Page(call, compiled, limit if may_read else 0, offset)
     headers: dict[str, str] = {}
