@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -164,6 +165,11 @@ def upsert(
 ) -> None:
     """Insert a row, or bring the one with the same ``keys`` to these values."""
     connection.execute(_upsert(connection.dialect.name, table, tuple(values), keys), values)
+
+
+def columns(table: sa.Table, shape: type[Any], *, but: tuple[str, ...] = ()) -> list[sa.Column[Any]]:
+    """The columns of a table that a dataclass has as fields, but for some."""
+    return [table.c[one.name] for one in fields(shape) if one.name not in but]
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from linkspan.core import clock
-from linkspan.store.database import insert_all_new, upsert
+from linkspan.store.database import columns, insert_all_new, upsert
 from linkspan.store.tables import finding, sighting
 
 Fate = Literal[
@@ -94,23 +94,12 @@ def receive(connection: sa.Connection, source: str, batch: str, entries: Iterabl
 def waiting(connection: sa.Connection, source: str, *, limit: int = 200) -> list[Sighting]:
     """Sightings to serve whose time has come, oldest first."""
     query = (
-        sa.select(sighting)
+        sa.select(*columns(sighting, Sighting))
         .where(_unserved(source), sighting.c.not_before <= clock.now())
         .order_by(sighting.c.seq)
         .limit(limit)
     )
-    return [
-        Sighting(
-            seq=row.seq,
-            batch=row.batch,
-            place=row.place,
-            fingerprint=row.fingerprint,
-            payload=row.payload,
-            received_at=row.received_at,
-            attempts=row.attempts,
-        )
-        for row in connection.execute(query)
-    ]
+    return [Sighting(**row._mapping) for row in connection.execute(query)]
 
 
 def settle(connection: sa.Connection, seq: int, fate: Fate, reason: Mapping[str, str] | None = None) -> bool:
@@ -209,22 +198,11 @@ def is_record_of_any(connection: sa.Connection, sys_id: str) -> bool:
 
 def known(connection: sa.Connection, source: str, fingerprint: str) -> Known | None:
     """What is known of a finding."""
-    query = sa.select(finding).where(finding.c.source == source, finding.c.fingerprint == fingerprint)
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        return None
-    return Known(
-        severity=row.severity,
-        state=row.state,
-        sightings=row.sightings,
-        first_seen_at=row.first_seen_at,
-        last_seen_at=row.last_seen_at,
-        noted_at=row.noted_at,
-        table_name=row.table_name,
-        sys_id=row.sys_id,
-        number=row.number,
-        written=row.written or {},
+    query = sa.select(*columns(finding, Known)).where(
+        finding.c.source == source, finding.c.fingerprint == fingerprint
     )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Known(**{**row._mapping, "written": row.written or {}})
 
 
 def records_of(connection: sa.Connection, source: str, fingerprints: Iterable[str]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from linkspan.core import clock
-from linkspan.store.database import insert_new
+from linkspan.store.database import columns, insert_new
 from linkspan.store.tables import inbox, link
 
 Side = Literal["instance", "peer"]
@@ -35,7 +35,7 @@ class Event:
 # Built once: building a statement costs more than running it.
 _SYNC = inbox.c.sync == sa.bindparam("sync")
 _WAITING = (
-    sa.select(inbox)
+    sa.select(*columns(inbox, Event))
     .where(inbox.c.link_id == sa.bindparam("link"), inbox.c.fate.is_(None))
     .order_by(inbox.c.seq)
 )
@@ -136,17 +136,7 @@ def append(
 
 def waiting(connection: sa.Connection, link_id: int) -> list[Event]:
     """The events of a link that have no fate yet, oldest first."""
-    return [
-        Event(
-            seq=row.seq,
-            side=row.side,
-            event_id=row.event_id,
-            version=row.version,
-            payload=row.payload,
-            received_at=row.received_at,
-        )
-        for row in connection.execute(_WAITING, {"link": link_id})
-    ]
+    return [Event(**row._mapping) for row in connection.execute(_WAITING, {"link": link_id})]
 
 
 def known(connection: sa.Connection, sync: str, side: Side, event_ids: Sequence[str]) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from linkspan.core import clock
-from linkspan.store.database import insert_new
+from linkspan.store.database import columns, insert_new
 from linkspan.store.tables import conflict, inbox, link, note
 
 
@@ -52,26 +52,7 @@ class Shown:
     lag: float | None
 
 
-_COLUMNS = (
-    link.c.id,
-    link.c.sync,
-    link.c.instance,
-    link.c.table_name,
-    link.c.sys_id,
-    link.c.number,
-    link.c.peer_id,
-    link.c.peer_reference,
-    link.c.parent_id,
-    link.c.base,
-    link.c.mod_count,
-    link.c.peer_version,
-    link.c.attempts,
-    link.c.not_before,
-    link.c.problem,
-    link.c.synced_at,
-    link.c.created_at,
-)
-
+_COLUMNS = columns(link, Link, but=("born",))  # whose birth it was is in the base
 
 # Built once: building a statement costs more than running it.
 _BY_ID = sa.select(*_COLUMNS).where(link.c.id == sa.bindparam("wanted"))
