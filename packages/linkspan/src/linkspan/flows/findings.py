@@ -27,7 +27,6 @@ from linkspan.findings.draft import CHOICE_FIELDS
 from linkspan.findings.finding import Entry, Finding, Unreadable
 from linkspan.findings.preview import Preview
 from linkspan.findings.raising import Binding, Groups, Raiser
-from linkspan.records import Records
 from linkspan.schema.limits import limits
 from linkspan.store import Database, deliveries
 from linkspan.store import findings as store
@@ -86,12 +85,7 @@ def bind(wiring: Wiring, source: FindingsConfig, *, read_only: bool = False) -> 
         source=source.name,
         instance=source.instance,
         connection=line,
-        records=Records(
-            wiring.database,
-            line,
-            instance=source.instance,
-            transaction_seconds=wiring.instance(source.instance).transaction_seconds,
-        ),
+        records=wiring.records(line, source.instance),
         notes=NoteReader(line, Author(user_name=me["user_name"], name=me["name"])),
         database=wiring.database,
         rules=chosen,

@@ -36,7 +36,6 @@ from linkspan.governance.request import APPROVAL, ITEM, correlation, require_man
 from linkspan.provision import recipe
 from linkspan.provision.kinds import Intent
 from linkspan.provision.values import Brake, Change, InstancePlan, Plan
-from linkspan.records import Records
 from linkspan.store.ledger import Ledger
 from linkspan.store.reports import Reports
 from linkspan.store.requests import Request
@@ -84,7 +83,7 @@ def ask(wiring: Wiring, name: str, *, by: str, reason: str, manager: str = "", d
     )
     records = open_records(
         line,
-        Records(wiring.database, line, instance=where.name, transaction_seconds=where.transaction_seconds),
+        wiring.records(line, where.name),
         asked=question,
         requester=requester,
         manager=decides,

@@ -14,7 +14,6 @@ from linkspan.core.peer import Peer
 from linkspan.feed.journal import Author, NoteReader
 from linkspan.mapping.follow_up import FollowUpMapping
 from linkspan.mapping.incident import LEVELS, STOCK_MATRIX, IncidentMapping
-from linkspan.records import Records
 from linkspan.schema.people import People
 from linkspan.schema.priority import matrix
 from linkspan.sync.binding import Binding, follow_ups_of, key_prefix
@@ -55,7 +54,6 @@ def bind(wiring: Wiring, sync: SyncConfig, desk: Desk, url: str) -> tuple[Bindin
     Both share one connection. Raises the errors of ``core.errors``.
     """
     far = _far_side(wiring, sync, desk, url)
-    instance = wiring.instance(sync.instance)
     connection = wiring.connection(sync.account, sync.instance)
     try:
         me, own_matrix = connection.whoami(), matrix(connection)
@@ -69,12 +67,7 @@ def bind(wiring: Wiring, sync: SyncConfig, desk: Desk, url: str) -> tuple[Bindin
         peer=far.incidents,
         peer_title=far.title,
         connection=connection,
-        records=Records(
-            wiring.database,
-            connection,
-            instance=sync.instance,
-            transaction_seconds=instance.transaction_seconds,
-        ),
+        records=wiring.records(connection, sync.instance),
         notes=NoteReader(connection, author),
         database=wiring.database,
         account=me["sys_id"],

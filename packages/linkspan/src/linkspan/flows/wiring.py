@@ -27,6 +27,7 @@ from linkspan.provision.credentials import Credentials, keep_refresh_token, requ
 from linkspan.store.secrets import SecretStore
 
 if TYPE_CHECKING:
+    from linkspan.records import Records
     from linkspan.store import Database
     from linkspan.store.warehouse import Warehouse
     from linkspan.sync.peers.incident_io import Line
@@ -146,6 +147,13 @@ class Wiring:
         return self._keep(
             connect(self.instance(instance), self.credential(account, instance), read_only=read_only)
         )
+
+    def records(self, line: Connection, instance: str) -> Records:
+        """What creates task records once on an instance, over this line."""
+        from linkspan.records import Records
+
+        seconds = self.instance(instance).transaction_seconds
+        return Records(self.database, line, instance=instance, transaction_seconds=seconds)
 
     def anonymous(self, instance: str) -> Connection:
         """A new read-only connection as nobody, for probes."""
