@@ -155,32 +155,14 @@ class _Account:
         shown = {name: FieldChange(before="", after=in_words(value)) for name, value in kept.values.items()}
         if wanted.secret_of:
             shown["password"] = FieldChange(before="", after=_secret_in_words(wanted))
-        return Change(
-            account=self._intent.account,
-            action="create",
-            kind=wanted.kind,
-            key=wanted.key,
-            fields=shown,
-            because=wanted.because,
-            after=wanted.after,
-            wanted=kept,
-        )
+        return self._change("create", wanted, shown, then=kept)
 
     def _complete(self, wanted: Wanted) -> Change:
         """Bring to its end what another kind is about to make."""
         fields = {
             name: FieldChange(before="", after=in_words(value)) for name, value in wanted.fields.items()
         }
-        return Change(
-            account=self._intent.account,
-            action="update",
-            kind=wanted.kind,
-            key=wanted.key,
-            fields=fields,
-            because=wanted.because,
-            after=wanted.after,
-            wanted=wanted,
-        )
+        return self._change("update", wanted, fields, then=wanted)
 
     def _update(self, kind: Kind, wanted: Wanted, row: Mapping[str, str], *, ours: bool) -> Change | None:
         kept = self._kept(wanted, {name for name in kind.optional if name not in row})
@@ -200,16 +182,29 @@ class _Account:
             fields["adopted"] = FieldChange(before="false", after="true")
         if not fields:
             return None
+        then = _with_fields(wanted, differing)
+        return self._change("update", wanted, fields, then=then, sys_id=row["sys_id"])
+
+    def _change(
+        self,
+        action: Action,
+        wanted: Wanted,
+        fields: Mapping[str, FieldChange],
+        *,
+        then: Wanted,
+        sys_id: str = "",
+    ) -> Change:
+        """A change that shows ``fields``; ``then`` is what apply makes of it."""
         return Change(
             account=self._intent.account,
-            action="update",
+            action=action,
             kind=wanted.kind,
             key=wanted.key,
             fields=fields,
             because=wanted.because,
             after=wanted.after,
-            wanted=_with_fields(wanted, differing),
-            sys_id=row["sys_id"],
+            wanted=then,
+            sys_id=sys_id,
         )
 
     def _secret_sent(self, wanted: Wanted) -> bool:
