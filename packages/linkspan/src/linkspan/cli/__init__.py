@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import typer
 
-USAGE = 2
-
 
 def main() -> None:
     """The ``linkspan`` program. Ends the process with the exit code of the command."""

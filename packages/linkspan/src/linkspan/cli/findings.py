@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from linkspan.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
-from linkspan.cli.output import Reply, answering, plain
+from linkspan.cli.output import Reply, answering, plain, write_file
 
 if TYPE_CHECKING:
     from linkspan.flows.findings import Imported
@@ -149,7 +149,7 @@ def export(
         reply.result = {"findings": rows}
         if output is not None:
             text = json.dumps(reply.result, indent=1) if output.suffix == ".json" else _csv(rows)
-            _write(output, text)
+            write_file(output, text)
             reply.say(f"{len(rows)} findings written to {output}")
             reply.result = {"written": len(rows), "file": str(output)}
         elif not as_json:
@@ -214,17 +214,6 @@ def _needs(reply: Reply, needs: Sequence[Mapping[str, Any]]) -> None:
 def _equation(counts: Mapping[str, Any]) -> str:
     parts = (f"{counts[fate]} {fate.replace('_', ' ')}" for fate in FATES if counts[fate])
     return f"{counts['received']} received = {' + '.join(parts) or '0'}"
-
-
-def _write(path: Path, text: str) -> None:
-    from linkspan.core.errors import ConfigError
-
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}", where=str(path), fix="choose another file"
-        ) from error
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

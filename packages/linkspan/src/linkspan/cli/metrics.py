@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linkspan.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
-from linkspan.cli.output import Reply, answering
+from linkspan.cli.output import Reply, answering, write_file
 
 if TYPE_CHECKING:
     from linkspan.ingest.mttr import Answer
@@ -69,9 +69,9 @@ def mttr(
             name, answer = mttr_of(wiring.home, question, instance=instance)
         reply.result = document(name, answer)
         if svg is not None:
-            _write(svg, chart_of(name, answer))
+            write_file(svg, chart_of(name, answer))
         if to_csv is not None:
-            _write(to_csv, table_of(answer))
+            write_file(to_csv, table_of(answer))
         _say(reply, name, answer)
 
 
@@ -99,14 +99,3 @@ def _say(reply: Reply, instance: str, answer: Answer) -> None:
 
 def _day(moment: datetime | None) -> date | None:
     return None if moment is None else moment.date()
-
-
-def _write(path: Path, text: str) -> None:
-    from linkspan.core.errors import ConfigError
-
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}", where=str(path), fix="choose another file"
-        ) from error

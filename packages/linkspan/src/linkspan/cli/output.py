@@ -12,11 +12,12 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from linkspan.core.errors import LinkspanError
+from linkspan.core.errors import ConfigError, LinkspanError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,6 +114,16 @@ def answering(command: str, as_json: bool) -> Iterator[Reply]:
         )
         reply.ends(4)
     raise typer.Exit(reply.finish())
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write what a person wants in a file. Raises ConfigError."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be written: {error.strerror}", where=str(path), fix="choose another file"
+        ) from error
 
 
 def usage_error(error: Any, arguments: list[str]) -> int:

@@ -6,12 +6,11 @@ The hub is the running linkspan: the desk, the syncs' runner and the store behin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from linkspan.config.values import Config, SyncConfig
-from linkspan.core import clock
 from linkspan.desk import Desk, Event
 from linkspan.flows.watch import budget, state
 from linkspan.store import Database, inbox, links
@@ -63,7 +62,6 @@ class Hub:
     status_of: Callable[[Database, SyncConfig], Document]
     runner: Runner | None = None
     background: tuple[Background, ...] = ()
-    started_at: float = field(default_factory=clock.now)
 
     def start(self) -> None:
         """Start the syncs, and wake them with every change people make on the desk."""

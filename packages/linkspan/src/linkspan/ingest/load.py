@@ -37,11 +37,10 @@ _UNKNOWN = "__new"
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What one batch did. ``repeated``: it had been loaded before."""
+    """What one batch did; nothing when it had been loaded before."""
 
     rows: int
     deleted: int
-    repeated: bool = False
 
 
 def load(warehouse: Warehouse, batch: Batch, *, in_sequence: bool = False) -> Loaded:
@@ -57,7 +56,7 @@ def load(warehouse: Warehouse, batch: Batch, *, in_sequence: bool = False) -> Lo
         connection.execute("BEGIN")
         before = _state(connection, batch.shape.instance, batch.shape.table)
         if before is not None and batch.state.number < before.number:
-            return Loaded(rows=0, deleted=0, repeated=True)
+            return Loaded(rows=0, deleted=0)
         last = before.number if before is not None else 0
         if in_sequence and batch.state.number > last + 1:
             raise Stale(

@@ -107,11 +107,6 @@ class SecretStore:
         """Names of all secrets, sorted."""
         return tuple(sorted(self._read()))
 
-    def rewrap(self) -> None:
-        """Encrypt the file anew with the first key of ``LINKSPAN_KEY`` (a comma separates keys)."""
-        with self._changing():
-            pass
-
     @contextmanager
     def _changing(self) -> Iterator[dict[str, _Entry]]:
         """The entries under an exclusive lock, written back when the block ends well."""
