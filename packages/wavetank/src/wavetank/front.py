@@ -6,6 +6,7 @@ quotas, response headers and cookies, compression, the request log.
 
 import asyncio
 import logging
+import math
 import re
 import time
 import zlib
@@ -33,7 +34,8 @@ MAX_BODY = 64 * 1024 * 1024  # bytes; a bound of wavetank's own, each API has a 
 # Files are read by their API itself, piece by piece.
 UPLOADS = re.compile(r"/api/now(?:/v\d+)?/attachment/(?:file|upload)")
 TABLE = re.compile(r"^/api/now(?:/v\d+)?/(?:table|stats|import|doc/table/schema|ui/meta)/([^/]+)")
-# In the extensions of a scope: the request is a part of another, already admitted and logged as one.
+# In the extensions of a scope: the request is a part of another, already admitted and logged as one, and has
+# {"seconds": what is left of its time}.
 PART = "wavetank.part"
 
 log = logging.getLogger("wavetank")
@@ -70,8 +72,9 @@ class Exchange:
         return self.headers.get(b"accept", b"").decode("latin-1")
 
     @property
-    def part(self) -> bool:
-        return PART in self.scope.get("extensions", {})
+    def part(self) -> Mapping[str, float] | None:
+        found: Mapping[str, float] | None = self.scope.get("extensions", {}).get(PART)
+        return found
 
 
 @dataclass(frozen=True)
@@ -174,10 +177,12 @@ class Front:
     async def _outcome(self, exchange: Exchange, outlet: Outlet) -> Answer | Drop | None:
         """What becomes of a request; None when its answer has gone out already."""
         fault = self._instance.faults.take(exchange.method, exchange.path, exchange.table, exchange.user)
-        waited = float(self._instance.settings.get("latency_ms")) / 1000
+        part = exchange.part  # which waits no latency of its own, and has what is left of the whole's time
+        waited = 0.0 if part else float(self._instance.settings.get("latency_ms")) / 1000
         if fault is not None and fault.do != "rate_limit":  # whose seconds are its Retry-After
             waited += fault.seconds
-        quota = float(self._instance.settings.get("quota_seconds"))
+        left = part["seconds"] if part else math.inf
+        quota = min(left, float(self._instance.settings.get("quota_seconds")))
         limited = exchange.path.startswith("/api/")
         cancelled = limited and waited > quota
         if waited:

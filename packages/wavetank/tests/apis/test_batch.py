@@ -247,7 +247,7 @@ def test_an_empty_batch(admin: Any) -> None:
 @pytest.mark.parametrize("commits", [True, False])
 def test_a_batch_that_takes_too_long(admin: Any, commits: bool) -> None:
     admin.instance.settings.update({"batch_quota_seconds": 0.3, "quota_commits": commits})
-    admin.instance.faults.add({"table": "problem", "do": "delay", "seconds": 20, "times": 1})
+    admin.instance.faults.add({"match": {"table": "problem"}, "do": "delay", "seconds": 20, "times": 1})
     started = time.monotonic()
     made = post(
         admin,

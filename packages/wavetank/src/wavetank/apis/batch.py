@@ -26,12 +26,11 @@ from starlette.types import Message, Scope
 from wavetank import errors
 from wavetank.apis import media
 from wavetank.errors import PlatformError
+from wavetank.front import PART
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
 
-# What an item's scope says about itself under "extensions": {"seconds": what is left of the batch's}.
-PART = "wavetank.part"
 MEGABYTE = 1_048_576
 LARGEST_INPUT = 10  # megabytes, whatever the property says
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})

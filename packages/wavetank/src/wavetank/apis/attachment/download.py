@@ -31,6 +31,8 @@ def file(request: Request, instance: Instance, _body: bytes) -> Response:
         "content-disposition": disposition(row["file_name"]),
         "x-attachment-metadata": json.dumps(metadata(request, row), separators=(",", ":")),
     }
+    if request.method == "HEAD":
+        return Response(status_code=200, headers=headers)
     return Download(_pieces(instance, reader), 200, headers)
 
 
