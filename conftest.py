@@ -23,11 +23,20 @@ settings.load_profile("house")
 
 pytest_plugins = ["pytester"]
 SCRUBBED = ("LINKSPAN_", "WAVETANK_")
+# Whoever names a real instance for the tests means it.
+ASKED = "WAVETANK_TARGET"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write", action="store_true", help="let tests write to the instance of WAVETANK_TARGET"
+    )
 
 
 def pytest_configure() -> None:
     for name in [name for name in os.environ if name.startswith(SCRUBBED)]:
-        del os.environ[name]
+        if not name.startswith(ASKED):
+            del os.environ[name]
     # The loopback is never reached through a proxy.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
 
