@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from wavetank import packs
-from wavetank.apis import attachment, batch, metadata, oauth, stats, tinyurl, ui
+from wavetank.apis import attachment, batch, jsonv2, metadata, oauth, stats, tinyurl, ui
 from wavetank.apis import table as table_api
 from wavetank.clock import Clock
 from wavetank.control.surface import application as control_surface
@@ -44,6 +44,7 @@ def api_routes() -> list[BaseRoute]:
         *tinyurl.routes(),
         *metadata.routes(),
         *oauth.routes(),
+        *jsonv2.routes(),
         *ui.routes(),
     ]
 

@@ -1,4 +1,7 @@
-"""Every refusal that was seen of the platform's data plane, provoked and compared word for word."""
+"""Every refusal that was seen of the platform's data plane, provoked and compared word for word.
+
+What JSONv2 says of a record that fails is in test_jsonv2, what a batch and an attachment say beside them.
+"""
 
 from __future__ import annotations
 
