@@ -95,3 +95,11 @@ def test_lists_that_would_be_misread_are_refused(found: list[str]) -> None:
 
 def test_order() -> None:
     assert query.order_by("a", "-b.c") == "ORDERBYa^ORDERBYDESCb.c"
+
+
+@given(values, values.filter(bool))
+def test_behind_a_key_is_later_or_as_late_with_more(first: str, second: str) -> None:
+    terms = split_as_the_platform_does(query.after(("a", "b"), (first, second)))
+    assert terms == [f"a>={first}", f"a>{first}", f"ORb>{second}"]
+    # An empty second value is before all others: the whole of the first is behind it.
+    assert split_as_the_platform_does(query.after(("a", "b"), (first, ""))) == [f"a>={first}"]

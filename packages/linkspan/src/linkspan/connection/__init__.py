@@ -1,6 +1,6 @@
 """One authenticated, polite line to one instance: verbs, no policy."""
 
-from linkspan.connection.apis.table import Page, TableApi
+from linkspan.connection.apis.table import Page, TableApi, key_of
 from linkspan.connection.auth import (
     ApiKey,
     Basic,
@@ -29,5 +29,6 @@ __all__ = [
     "TableApi",
     "connect",
     "credential",
+    "key_of",
     "of_parts",
 ]

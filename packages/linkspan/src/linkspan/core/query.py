@@ -95,6 +95,16 @@ def restrict(query: str, condition: str) -> str:
     return either(*(all_of(block, condition) for block in blocks(query) or [""]))
 
 
+def after(order: tuple[str, str], key: tuple[str, str]) -> str:
+    """Behind ``key``, in ascending ``order`` of two fields; an empty second value is before all others."""
+    (first, second), (high, low) = order, key
+    terms = [term(first, ">=", high)]
+    if low:
+        # Behind (u, s) is: u or later, and (later than u or a greater s).
+        terms.append(any_of(term(first, ">", high), term(second, ">", low)))
+    return all_of(*terms)
+
+
 def order_by(*fields: str) -> str:
     """Ascending sort terms; a leading ``-`` sorts descending."""
     return "^".join(

@@ -20,10 +20,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
-from linkspan.connection import Connection, Page
+from linkspan.connection import Connection, Page, key_of
 from linkspan.core import query
 from linkspan.core.clock import parse_platform_time, platform_time
-from linkspan.core.errors import BadReply, LinkspanError, NotAuthorized
+from linkspan.core.errors import BadReply, LinkspanError
 
 MOST = 1000
 # Every instance is taken to return at least so many rows when it is asked for them.
@@ -104,12 +104,8 @@ class Span:
     def condition(self) -> str:
         """The span as one part of an encoded query."""
         first, second = self.order
-        after, until = self.low, self.high
-        terms = [query.term(first, ">=", after[0])]
-        if after[1]:
-            later = query.term(first, ">", after[0])
-            terms.append(query.any_of(later, query.term(second, ">", after[1])))
-        terms.append(query.term(first, "<=", until[0]))
+        until = self.high
+        terms = [query.after(self.order, self.low), query.term(first, "<=", until[0])]
         if until[1] is not None:
             earlier = query.term(first, "<", until[0])
             terms.append(query.any_of(earlier, query.term(second, "<=", until[1])))
@@ -170,7 +166,7 @@ def sweep(
         rows = [row for row in page.rows if row]
         if rows:
             _require_order(table, rows, here)
-            reached = _key(table, rows[-1], here.order)
+            reached = key_of(table, rows[-1], here.order)
             yield Pages(rows=rows, reached=reached)
             if page.total is None or page.total > len(rows):
                 # Counting costs the instance; it is asked when the end may be near.
@@ -363,7 +359,7 @@ def _isolated(connection: Connection, table: str, span: Span, text: str, error: 
     if not page.rows:
         raise error
     _require_order(table, page.rows, span)
-    return Poison(key=_key(table, page.rows[0], span.order), reason=error.code)
+    return Poison(key=key_of(table, page.rows[0], span.order), reason=error.code)
 
 
 def _require_order(table: str, rows: Sequence[Row], span: Span) -> None:
@@ -374,7 +370,7 @@ def _require_order(table: str, rows: Sequence[Row], span: Span) -> None:
     """
     before = span.low
     for row in rows:
-        key = _key(table, row, span.order)
+        key = key_of(table, row, span.order)
         if not span.low[0] <= key[0] <= span.high[0] or not _follows(key, span.low):
             raise BadReply(
                 f"{table} answered with a row that was not asked for ({span.order[0]} {key[0]})",
@@ -398,18 +394,6 @@ def _follows(key: Key, before: Key) -> bool:
     # Only the platform's own sys_ids sort here as they do there.
     plain = _HEX.issuperset(key[1]) and _HEX.issuperset(before[1])
     return key[1] > before[1] if plain else key[1] != before[1]
-
-
-def _key(table: str, row: Row, order: tuple[str, str]) -> Key:
-    try:
-        return row[order[0]], row[order[1]]
-    except KeyError as missing:
-        raise NotAuthorized(
-            f"{table}.{missing.args[0]} is hidden from this account",
-            where=table,
-            code="field_hidden",
-            fix="grant the account read on it; the sweep goes by this field",
-        ) from missing
 
 
 def _digits(sys_id: str) -> str:

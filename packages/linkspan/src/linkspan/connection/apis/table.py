@@ -93,10 +93,11 @@ class TableApi:
         wanted = tuple(dict.fromkeys((*fields, *order))) if fields else ()
         skipped, counted = 0, True
         while True:
-            text = _after(query, order, after)
+            behind = "" if after is None else encoded.after(order, after)
+            text = encoded.all_of(encoded.restrict(query, behind), encoded.order_by(*order))
             page = self._page(table, text, wanted, page_size, offset=skipped, counted=counted)
             if page.rows:
-                last = _key(table, page.rows[-1], order)
+                last = key_of(table, page.rows[-1], order)
                 if last == after:
                     raise BadReply(
                         f"{table}: the same rows came again",
@@ -226,25 +227,14 @@ def _written(reply: Reply) -> Row:
     return reply.result
 
 
-def _key(table: str, row: Row, order: tuple[str, str]) -> tuple[str, str]:
+def key_of(table: str, row: Row, order: tuple[str, str]) -> tuple[str, str]:
+    """Where a row stands in ``order``. Raises NotAuthorized (code field_hidden) when it does not say."""
     try:
         return str(row[order[0]]), str(row[order[1]])
     except KeyError as missing:
         raise NotAuthorized(
-            f"{table}: field {missing.args[0]} is not in the answer",
-            fix="grant the account read on it; the sweep goes by this field",
+            f"{table}.{missing.args[0]} is hidden from this account",
+            where=table,
             code="field_hidden",
+            fix="grant the account read on it; the sweep goes by this field",
         ) from missing
-
-
-def _after(query: str, order: tuple[str, str], after: tuple[str, str] | None) -> str:
-    """``query`` restricted to rows behind ``after``, sorted by ``order``."""
-    first, second = order
-    behind = ""
-    if after is not None:
-        # Behind (u, s) is: u or later, and (later than u or a greater s).
-        behind = encoded.all_of(
-            encoded.term(first, ">=", after[0]),
-            encoded.any_of(encoded.term(first, ">", after[0]), encoded.term(second, ">", after[1])),
-        )
-    return encoded.all_of(encoded.restrict(query, behind), encoded.order_by(first, second))
