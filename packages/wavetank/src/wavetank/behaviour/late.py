@@ -12,10 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wavetank.database.store import Database
     from wavetank.instance import Instance
 
-_WRITING = ("INSERT", "UPDATE", "DELETE", "ALTER", "CREATE")
 # Counters move at once: another write must not draw the same number meanwhile.
 _COUNTER = '"sys_number_counter"'
 
@@ -34,37 +32,15 @@ def commit(instance: Instance) -> Iterator[None]:
     database = instance.database
     statements: list[str] = []
     try:
-        with database.transaction(), _recorded(database, statements):
+        with database.transaction(), database.recorded(statements):
             yield
             raise _Hold
     except _Hold:
-        _replay(database, [each for each in statements if _COUNTER in each])
+        database.replay([each for each in statements if _COUNTER in each])
     held = [each for each in statements if _COUNTER not in each]
 
     def seen() -> None:
         with instance.lock:
-            _replay(database, held)
+            database.replay(held)
 
     instance.clock.after(lag, seen)
-
-
-@contextmanager
-def _recorded(database: Database, statements: list[str]) -> Iterator[None]:
-    """Collect the statements that write, with their values in place."""
-
-    def note(statement: str) -> None:
-        if statement.startswith(_WRITING):
-            statements.append(statement)
-
-    database._connection.set_trace_callback(note)
-    try:
-        yield
-    finally:
-        database._connection.set_trace_callback(None)
-
-
-def _replay(database: Database, statements: list[str]) -> None:
-    with database.transaction():
-        for statement in statements:
-            database.execute(statement)
-    database.reload()

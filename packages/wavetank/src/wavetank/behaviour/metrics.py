@@ -70,11 +70,15 @@ class Metrics:
 
     def _run(self, instance: Instance, events: list[Event]) -> None:
         with self._database.transaction():
+            starts: list[Row] = []
             for event in events:
                 if not event.first:
+                    self._database.insert_many(TABLE, starts)
+                    starts.clear()
                     self._end(event)
                 if not event.over:
-                    self._start(instance, event)
+                    starts.append(_started(instance, event))
+            self._database.insert_many(TABLE, starts)
 
     def _of(self, table: str) -> list[Row]:
         revision = self._database.revision(DEFINITIONS)
@@ -83,21 +87,6 @@ class Metrics:
             for row in self._database.find(DEFINITIONS, active="true", type=DURATION):
                 self._definitions.setdefault(row["table"], []).append(row)
         return self._definitions.get(table, [])
-
-    def _start(self, instance: Instance, event: Event) -> None:
-        self._database.insert(
-            TABLE,
-            {
-                "definition": event.definition["sys_id"],
-                "id": event.record,
-                "table": event.table,
-                "field": event.field.name,
-                "field_value": event.value,
-                "value": _shown(instance, event),
-                "start": event.at,
-                "calculation_complete": "false",
-            },
-        )
 
     def _end(self, event: Event) -> None:
         about = {"id": event.record, "definition": event.definition["sys_id"]}
@@ -134,6 +123,19 @@ def _event(change: Change, definition: Row) -> Event | None:
         first=first,
         over=over,
     )
+
+
+def _started(instance: Instance, event: Event) -> Row:
+    return {
+        "definition": event.definition["sys_id"],
+        "id": event.record,
+        "table": event.table,
+        "field": event.field.name,
+        "field_value": event.value,
+        "value": _shown(instance, event),
+        "start": event.at,
+        "calculation_complete": "false",
+    }
 
 
 def _shown(instance: Instance, event: Event) -> str:

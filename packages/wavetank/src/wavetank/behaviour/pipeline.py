@@ -16,9 +16,10 @@ from wavetank.behaviour.change import Change, Operation
 from wavetank.behaviour.engines import Engines
 from wavetank.behaviour.metrics import Metrics
 from wavetank.behaviour.program import Program, Programs
-from wavetank.database import audit, journal, numbers
+from wavetank.database import audit, journal
 from wavetank.database.choices import Choices
 from wavetank.database.expressions import Context, NotAllowed, evaluate
+from wavetank.database.numbers import Numbers
 from wavetank.database.store import Database, Row
 from wavetank.errors import operation_failed
 
@@ -40,6 +41,7 @@ class Behaviour:
         self.engines = Engines(database)
         self.choices = Choices(database)
         self.metrics = Metrics(database)
+        self.numbers = Numbers(database)
 
 
 def insert(instance: Instance, who: Session | None, table: str, values: Mapping[str, str]) -> Row:
@@ -167,7 +169,7 @@ def _compute(change: Change, program: Program) -> None:
         if name in change.given:
             continue
         if _NUMBER in expression:
-            change.row[name] = numbers.next_number(change.instance.database, change.table.name)
+            change.row[name] = change.instance.behaviour.numbers.draw(change.table.name)
             continue
         try:
             value = evaluate(expression, context)
@@ -208,9 +210,6 @@ def _trail(change: Change, program: Program, stored: Row) -> None:
     database = change.instance.database
     for element, text in change.journals:
         journal.write(database, change.table.name, stored["sys_id"], element, text, by=change.user_name)
-    if not program.audited:
-        return
-    if change.previous is not None:
-        audit.changes(database, change.table, program.audited, change.previous, stored, by=change.user_name)
-    for element, text in change.journals:
-        audit.journal(database, change.table.name, stored, element, text, by=change.user_name)
+    if program.audited:
+        changed = (change.table, program.audited, change.previous, stored, change.journals)
+        audit.trail(database, *changed, by=change.user_name)

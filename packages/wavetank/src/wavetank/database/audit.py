@@ -58,18 +58,27 @@ def fields_of(database: Database, table: Table) -> tuple[str, ...]:
     )
 
 
-def changes(
-    database: Database, table: Table, names: Iterable[str], before: Row, after: Row, *, by: str
+def trail(
+    database: Database,
+    table: Table,
+    names: Iterable[str],
+    before: Row | None,
+    after: Row,
+    journals: Iterable[tuple[str, str]],
+    *,
+    by: str,
 ) -> None:
-    """Write a row for each of the audited fields that changed."""
-    for name in names:
-        if after[name] != before.get(name, ""):
-            _write(database, table.name, after, name, before.get(name, ""), after[name], by)
+    """Write a row for each audited field that changed, and one for each journal entry that was added.
 
-
-def journal(database: Database, table: str, row: Row, element: str, text: str, *, by: str) -> None:
-    """Write the row that an added journal entry leaves."""
-    _write(database, table, row, element, JOURNAL_MARK, text, by)
+    `before` is None for a new record, whose first values leave no rows.
+    """
+    told = [
+        *((name, before.get(name, ""), after[name]) for name in names if before is not None),
+        *((element, JOURNAL_MARK, text) for element, text in journals),
+    ]
+    rows = [_row(table.name, after, field, old, new, by) for field, old, new in told if old != new]
+    if rows:
+        database.insert_many("sys_audit", rows, by=by)
 
 
 def deletion(
@@ -146,17 +155,13 @@ def _listed(database: Database, property_name: str, default: str) -> frozenset[s
     return frozenset(each.strip() for each in (row["value"] if row else default).split(","))
 
 
-def _write(database: Database, table: str, row: Row, field: str, old: str, new: str, by: str) -> None:
-    database.insert(
-        "sys_audit",
-        {
-            "tablename": table,
-            "fieldname": field,
-            "documentkey": row["sys_id"],
-            "user": by,
-            "oldvalue": old,
-            "newvalue": new,
-            "record_checkpoint": row.get("sys_mod_count", ""),
-        },
-        by=by,
-    )
+def _row(table: str, row: Row, field: str, old: str, new: str, by: str) -> dict[str, str]:
+    return {
+        "tablename": table,
+        "fieldname": field,
+        "documentkey": row["sys_id"],
+        "user": by,
+        "oldvalue": old,
+        "newvalue": new,
+        "record_checkpoint": row.get("sys_mod_count", ""),
+    }

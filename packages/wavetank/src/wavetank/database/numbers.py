@@ -6,26 +6,49 @@ gaps"); the caller therefore draws before its transaction begins.
 
 from __future__ import annotations
 
-from wavetank.database.store import Database
+from wavetank.database.store import Database, Row
+
+RULES, COUNTERS = "sys_number", "sys_number_counter"
 
 
-def next_number(database: Database, table: str) -> str:
-    """Draw the next number of a table, such as INC0010001; "" when nothing numbers it."""
-    for name in database.dictionary.hierarchy(table):
-        rule = database.first("sys_number", category=name)
-        if rule is not None:
-            return rule["prefix"] + str(_draw(database, name, rule["number"])).zfill(
-                int(rule["maximum_digits"] or 7)
-            )
-    return ""
+class Numbers:
+    """The number series of an instance, kept until their rows change."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen: tuple[int, int] = (-1, -1)
+        self._rules: dict[str, Row | None] = {}
+        self._counters: tuple[int, dict[str, Row]] = (-1, {})
 
-def _draw(database: Database, table: str, start: str) -> int:
-    counter = database.first("sys_number_counter", table=table)
-    if counter is None:
-        drawn = int(start or 1000) + 1
-        database.insert("sys_number_counter", {"table": table, "number": str(drawn)})
+    def draw(self, table: str) -> str:
+        """The next number of a table, such as INC0010001; "" when nothing numbers it."""
+        rule = self._rule(table)
+        if rule is None:
+            return ""
+        return rule["prefix"] + str(self._draw(rule)).zfill(int(rule["maximum_digits"] or 7))
+
+    def _rule(self, table: str) -> Row | None:
+        """The series of the nearest class that has one."""
+        seen = (self._database.revision(RULES), self._database.dictionary.revision)
+        if seen != self._seen:
+            self._seen, self._rules = seen, {}
+        if table not in self._rules:
+            above = self._database.dictionary.hierarchy(table)
+            found = (self._database.first(RULES, category=name) for name in above)
+            self._rules[table] = next((rule for rule in found if rule), None)
+        return self._rules[table]
+
+    def _draw(self, rule: Row) -> int:
+        database, table = self._database, rule["category"]
+        if self._counters[0] != database.revision(COUNTERS):
+            self._counters = (-1, {row["table"]: row for row in database.find(COUNTERS)})
+        counters = self._counters[1]
+        counter = counters.get(table)
+        drawn = int((counter or rule)["number"] or rule["number"] or 1000) + 1
+        if counter is None:
+            counters[table] = database.insert(COUNTERS, {"table": table, "number": str(drawn)})
+        else:
+            moved = {"number": str(drawn)}
+            counters[table] = database.update(COUNTERS, counter["sys_id"], moved, system=False)
+        self._counters = (database.revision(COUNTERS), counters)
         return drawn
-    drawn = int(counter["number"] or start or 1000) + 1
-    database.update("sys_number_counter", counter["sys_id"], {"number": str(drawn)}, system=False)
-    return drawn

@@ -7,9 +7,10 @@ Every value is text; "" is the platform's empty and NULL at once. Columns compar
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +49,7 @@ _INDEXES = (
     ("client_id",),
     ("token",),
     ("table_sys_id",),
+    ("id", "definition"),
 )
 
 
@@ -233,26 +235,22 @@ class Database:
         Raises UnknownTable, UnknownField, and sqlite3.IntegrityError when the sys_id is taken.
         """
         known = self.known(table)
-        row = dict(values)
-        if system:
-            now = self._now()
-            filled = {
-                "sys_created_on": now,
-                "sys_created_by": by,
-                "sys_updated_on": now,
-                "sys_updated_by": by,
-                "sys_mod_count": "0",
-            }
-            row = {**filled, **row}
-        if not row.get("sys_id"):
-            row["sys_id"] = self._new_sys_id()
-        if "sys_class_name" in known.fields and not row.get("sys_class_name"):
-            row["sys_class_name"] = table
+        row = self._filled(known, values, by) if system else self._named(known, values)
         self._insert(known, row)
         stored = self.get(table, row["sys_id"])
         assert stored is not None
         self._schema_written(table, stored)
         return stored
+
+    def insert_many(self, table: str, rows: Iterable[Mapping[str, str]], *, by: str = "system") -> None:
+        """Insert rows as `insert` does, without reading them back. Not for tables of the dictionary."""
+        known = self.known(table)
+        filled = [self._filled(known, row, by) for row in rows]
+        for names, alike in groupby(filled, key=tuple):
+            self._connection.executemany(
+                self._insertion(known, names), [tuple(row.values()) for row in alike]
+            )
+            self._touched(known)
 
     def update(
         self,
@@ -315,6 +313,25 @@ class Database:
             raise
         finally:
             self._depth -= 1
+
+    @contextmanager
+    def recorded(self, statements: list[str]) -> Iterator[None]:
+        """Add the statements that write, with their values in place, to a list; `replay` takes them."""
+        writing = ("INSERT", "UPDATE", "DELETE", "ALTER", "CREATE")
+        self._connection.set_trace_callback(
+            lambda each: statements.append(each) if each.startswith(writing) else None
+        )
+        try:
+            yield
+        finally:
+            self._connection.set_trace_callback(None)
+
+    def replay(self, statements: Iterable[str]) -> None:
+        """Do again what was recorded and then undone."""
+        with self.transaction():
+            for statement in statements:
+                self._connection.execute(statement)
+        self.reload()
 
     def _undo(self, point: str) -> None:
         # A full disk makes SQLite roll everything back by itself: then there is nothing left to undo.
@@ -417,18 +434,33 @@ class Database:
             self._columns[table.name] = (f'SELECT {wanted} FROM "{table.root}" t0', names)  # noqa: S608
         return self._columns[table.name]
 
-    def _known_names(self, table: Table, values: Mapping[str, str]) -> list[str]:
+    def _known_names(self, table: Table, values: Iterable[str]) -> list[str]:
         unknown = [name for name in values if name not in table.fields]
         if unknown:
             raise UnknownField(f"{table.name} has no field {', '.join(sorted(unknown))}")
         return list(values)
 
+    def _filled(self, table: Table, values: Mapping[str, str], by: str) -> Row:
+        now = self._now()
+        made = {"sys_created_on": now, "sys_created_by": by, "sys_updated_on": now, "sys_updated_by": by}
+        return self._named(table, {**made, "sys_mod_count": "0", **values})
+
+    def _named(self, table: Table, values: Mapping[str, str]) -> Row:
+        """With a sys_id and the class."""
+        row = dict(values)
+        if not row.get("sys_id"):
+            row["sys_id"] = self._new_sys_id()
+        if "sys_class_name" in table.fields and not row.get("sys_class_name"):
+            row["sys_class_name"] = table.name
+        return row
+
+    def _insertion(self, table: Table, names: Iterable[str]) -> str:
+        columns = ", ".join(f'"{name}"' for name in self._known_names(table, names))
+        marks = ", ".join("?" * (columns.count(",") + 1))
+        return f'INSERT INTO "{table.root}" ({columns}) VALUES ({marks})'  # noqa: S608
+
     def _insert(self, table: Table, row: Mapping[str, str]) -> None:
-        names = self._known_names(table, row)
-        columns = ", ".join(f'"{name}"' for name in names)
-        marks = ", ".join("?" * len(names))
-        sql = f'INSERT INTO "{table.root}" ({columns}) VALUES ({marks})'  # noqa: S608
-        self._connection.execute(sql, [row[name] for name in names])
+        self._connection.execute(self._insertion(table, row), list(row.values()))
         self._touched(table)
 
     def _touched(self, table: Table) -> None:
