@@ -29,7 +29,7 @@ def entry(name: str, environment: str) -> dict[str, str]:
 
 
 def test_packs_come_in_a_comma_list(instance: Instance) -> None:
-    assert len(instance.database.find("incident")) == 20
+    assert len(instance.database.find("incident")) == 67
     assert instance.database.first("sys_store_app", scope="sn_se")
     numbers = {row["number"] for row in instance.database.find("sn_se_definition")}
     assert {"sn_SE10444", "sn_SE10104"} < numbers

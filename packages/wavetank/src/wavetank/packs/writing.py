@@ -29,14 +29,16 @@ AUTHENTICATED = "239bdf0c47d23110ba46ff58936d4330"
 def write(database: Database, table: str, rows: Iterable[dict[str, str]]) -> None:
     """Shipped rows, with the defaults of their table and the stamps of the product's making."""
     known = database.known(table)
-    for row in rows:
-        defaults = {
-            field.name: field.default
-            for field in known.fields.values()
-            if field.default and not field.default.startswith("javascript:")
-        }
-        named = {"sys_name": row["name"]} if "name" in row and "sys_name" in known.fields else {}
-        database.insert(table, {**_STAMPS, **defaults, **named, **row}, system=False)
+    defaults = {
+        field.name: field.default
+        for field in known.fields.values()
+        if field.default and not field.default.startswith("javascript:")
+    }
+    start = {**_STAMPS, **defaults}
+    if "sys_name" in known.fields and "name" in known.fields:
+        database.insert_many(table, ({**start, "sys_name": row.get("name", ""), **row} for row in rows))
+    else:
+        database.insert_many(table, ({**start, **row} for row in rows))
 
 
 def named(table: str, names: Iterable[str]) -> Rows:

@@ -27,6 +27,15 @@ _NUMBERS = {
     "sc_request": "REQ",
     "sc_req_item": "RITM",
     "sc_task": "SCTASK",
+    "sysapproval_group": "GAPRV",
+    "interaction": "IMS",
+    "ticket": "TKT",
+    "kb_submission": "KBSUB",
+    "kb_knowledge": "KB",
+    "ast_contract": "CNTR",
+    "fm_expense_line": "EXP",
+    "sys_import_set": "ISET",
+    "em_alert": "Alert",
 }
 _PROPERTIES = {
     "instance_name": "dev",

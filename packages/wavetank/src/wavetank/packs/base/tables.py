@@ -13,6 +13,7 @@ schemas that ServiceNow publishes with its SDK, and recorded records.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import replace
 from importlib.resources import files
@@ -38,7 +39,8 @@ def lines(pack: str, kind: str) -> list[str]:
     return [line for line in everything if line.strip() and not line.startswith("#")]
 
 
-def definitions(pack: str) -> list[Definition]:
+@functools.cache
+def definitions(pack: str) -> tuple[Definition, ...]:
     """Every table that a pack declares, with sys_ids. Raises ValueError for a line it cannot read."""
     found: list[Definition] = []
     for line in lines(pack, "tables"):
@@ -46,7 +48,7 @@ def definitions(pack: str) -> list[Definition]:
             found[-1] = replace(found[-1], fields=(*found[-1].fields, *_fields(found[-1].name, line)))
         else:
             found.append(_head(line))
-    return found
+    return tuple(found)
 
 
 def _head(line: str) -> Definition:
