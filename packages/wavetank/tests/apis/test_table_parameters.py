@@ -268,25 +268,31 @@ def test_a_public_table_is_open_to_nobody_but_for_its_access_controls(admin: Any
     assert public.session(instance, "incident") is None
     # Companies are for anybody who is signed in; nobody is not.
     assert instance.access.table(nobody, "read", "core_company") is False
-    rule = instance.database.insert(
-        "sys_security_acl",
-        {
-            "name": "core_company",
+    role = instance.database.first("sys_user_role", name="public") or instance.database.insert(
+        "sys_user_role", {"name": "public"}
+    )
+    for name in ("core_company", "core_company.name"):
+        rule = {
+            "name": name,
             "operation": "read",
             "type": "record",
             "active": "true",
             "admin_overrides": "true",
-        },
-    )
-    role = instance.database.first("sys_user_role", name="public") or instance.database.insert(
-        "sys_user_role", {"name": "public"}
-    )
-    link = {"sys_security_acl": rule["sys_id"], "sys_user_role": role["sys_id"]}
-    instance.database.insert("sys_security_acl_role", link)
+        }
+        made = instance.database.insert("sys_security_acl", rule)
+        link = {"sys_security_acl": made["sys_id"], "sys_user_role": role["sys_id"]}
+        instance.database.insert("sys_security_acl_role", link)
     assert instance.access.table(nobody, "read", "core_company") is True
     assert instance.access.table(nobody, "write", "core_company") is False
+    admin.client.auth = None
+    assert list(admin.get("core_company", sysparm_limit="1")[0]) == ["name"]
+    assert admin.refused("POST", "core_company", json={"name": "x"})[0] == 403
+    assert admin.refused("GET", "incident")[0] == 401
+    assert admin.refused("GET", "/api/now/stats/incident?sysparm_count=true")[0] == 401
+    admin.client.auth = ("admin", "admin")
     admin.change("sys_public", row["sys_id"], {"active": "false"})
-    assert public.session(instance, "core_company") is None
+    admin.client.auth = None
+    assert admin.refused("GET", "core_company")[0] == 401
 
 
 # ---------------------------------------------------------------- system fields
@@ -316,3 +322,10 @@ def test_system_fields_can_be_kept_to_admins(admin: Any) -> None:
     assert made["sys_created_by"] == "writer"
     made = admin.create("incident", {**given, "sys_id": "e" * 32}, **flag)
     assert (made["sys_id"], made["sys_created_by"]) == ("e" * 32, "x")
+
+
+@pytest.mark.claim("table-database-views")
+def test_a_database_view_is_a_record_and_no_table(admin: Any) -> None:
+    admin.create("sys_db_view", {"name": "u_incident_callers", "label": "Incidents and callers"})
+    for method in ("GET", "POST"):
+        assert admin.refused(method, "u_incident_callers") == (400, "Invalid table u_incident_callers", None)
