@@ -14,7 +14,6 @@ from wavetank.apis import media
 from wavetank.apis.attachment import refusals
 from wavetank.apis.attachment.limits import check_name
 from wavetank.behaviour import pipeline
-from wavetank.database import attachments as contents
 from wavetank.database.query import Condition, Query, compile_query, parse
 from wavetank.security import attachments as rights
 
@@ -79,9 +78,7 @@ def one(request: Request, instance: Instance, body: bytes) -> Response:
         return _renamed(request, instance, body)
     if method == "DELETE":
         row = changeable(request, instance, "delete")
-        with instance.database.transaction():
-            pipeline.delete(instance, request.state.session, TABLE, row)
-            contents.drop_content(instance.database, row["sys_id"])
+        pipeline.delete(instance, request.state.session, TABLE, row)
         return Response(status_code=204)
     raise errors.method_refused(method)
 
