@@ -1,8 +1,11 @@
 """Requests that make no sense, and the dictionary as records."""
 
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 ADMIN = "6816f79cc0a8016401c5a33be04be441"
 
@@ -156,3 +159,60 @@ def test_an_access_control_shows_names(admin, instance):
     assert admin.refused("POST", "sys_security_acl", json=values)[0] == 403
     instance.settings.update({"elevation": "off"})
     assert admin.create("sys_security_acl", values)["sys_id"] != "a" * 32
+
+
+# ---------------------------------------------------------------- anything at all
+
+_PARAMETERS = (
+    "sysparm_query", "sysparm_fields", "sysparm_limit", "sysparm_offset", "sysparm_display_value",
+    "sysparm_exclude_reference_link", "sysparm_view", "sysparm_no_count", "sysparm_tiny",
+    "sysparm_suppress_pagination_header", "sysparm_input_display_value", "sysparm_suppress_auto_sys_field",
+    "number", "state", "caller_id", "caller_id.name", "active", "opened_at", "watch_list", "work_notes",
+)  # fmt: skip
+_TEXTS = st.text(max_size=20) | st.sampled_from(
+    (
+        "true", "all", "-1", "9" * 30, "desktop", "number,caller_id.department,,x.y.z",
+        "stateIN1,2^ORnumber>^NQORDERBYcaller_id.name^^=", "caller_idDYNAMIC^RLQUERY^ENDRLQUERY",
+        "opened_atBETWEENjavascript:gs.daysAgo(1)@", "JOINincident.number=!^GROUPBYstate", "123TEXTQUERY321=a b",
+        "stateSAMEASimpact^opened_atDATEPART@javascript:gs.datePart()", "sys_tags.x=y^sys_idINSTANCEOF",
+    )
+)  # fmt: skip
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _TEXTS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+_FIELDS = ("short_description", "state", "impact", "caller_id", "opened_at", "active", "watch_list", "sys_id",
+           "work_notes", "close_code", "business_duration", "sys_class_name", "order", "number")  # fmt: skip
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    params=st.dictionaries(st.sampled_from(_PARAMETERS), _TEXTS, max_size=5),
+    table=st.sampled_from(("incident", "task", "sys_user", "cmdb_ci", "sys_dictionary", "sys_choice")),
+    accept=st.sampled_from(("application/json", "application/xml", "*/*")),
+)
+def test_any_list_is_answered(admin: Any, params: dict[str, str], table: str, accept: str) -> None:
+    query = urlencode(params, errors="replace")
+    path = f"{table}?sysparm_limit=3&{query}"
+    answer = admin.call("GET", path, headers={"Accept": accept})
+    assert answer.status_code in (200, 403), answer.text
+    assert answer.text[0] == ("<" if "xml" in accept else "{")
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    values=st.dictionaries(st.sampled_from(_FIELDS) | st.text(max_size=8), _VALUES, max_size=5),
+    display=st.booleans(),
+    sys_id=st.text(min_size=1, max_size=12),
+)
+def test_any_write_is_answered(admin: Any, values: dict[str, Any], display: bool, sys_id: str) -> None:
+    params = {"sysparm_input_display_value": str(display)}
+    made = admin.call("POST", "incident", json=values, params=params)
+    assert made.status_code in (201, 400, 403), made.text
+    if made.status_code == 201:
+        path = f"incident/{made.json()['result']['sys_id']}"
+        assert admin.call("PUT", path, json=values, params=params).status_code in (200, 400, 403)
+        assert admin.call("DELETE", path).status_code == 204
+    asked = admin.call("PATCH", f"incident/{quote(sys_id, safe='', errors='replace')}", json=values)
+    assert asked.status_code in (400, 403, 404, 405), asked.text
