@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Database
+from wavetank.packs.base.items import relation_id
 from wavetank.packs.base.people import company_id, department_id, location_id
 from wavetank.packs.writing import Rows, write
 
@@ -71,15 +72,6 @@ _ITEMS = (
     ("cmdb_ci_computer", "c6a9e40d3790200044e0bfc8bcbe5df6", 'MacBook Air 13"', "London"),
     ("cmdb_ci_computer", "22a9604d3790200044e0bfc8bcbe5dae", "Precision T5500 Workstation", "Amsterdam"),
 )  # fmt: skip
-# Relationship types every instance has.
-_TYPES = {
-    "Depends on::Used by": "1a9cb166f1571100a92eb60da2bce5c5",
-    "Runs on::Runs": "60bc4e22c0a8010e01f074cbe6bd73c3",
-    "Contains::Contained by": "55c95bf6c0a8010e0118ec7056ebc54d",
-    "Hosted on::Hosts": "5f985e0ec0a8010e00a9714f2a172815",
-    "Uses::Used by": "cb5592603751200032ff8c00dfbe5d17",
-    "Owns::Owned by": "25242fb2377a9200738d021a54990e88",
-}
 # parent, type, child: what depends on what here is ours
 _RELATED = (
     ("Email", "Depends on::Used by", "MailServerUS"),
@@ -107,7 +99,6 @@ def load(database: Database) -> None:
     for table, sys_id, name, place in _ITEMS:
         write(database, table, [_item(sys_id or _IDS[name], name, place)])
     write(database, "alm_hardware", _assets())
-    write(database, "cmdb_rel_type", _types())
     write(database, "cmdb_rel_ci", _relations())
 
 
@@ -136,17 +127,11 @@ def _assets() -> Rows:
         }
 
 
-def _types() -> Rows:
-    for name, sys_id in _TYPES.items():
-        parent, _, child = name.partition("::")
-        yield {"sys_id": sys_id, "name": name, "parent_descriptor": parent, "child_descriptor": child}
-
-
 def _relations() -> Rows:
     for parent, kind, child in _RELATED:
         yield {
             "sys_id": sys_id_for("cmdb_rel_ci", parent, kind, child),
             "parent": _IDS[parent],
-            "type": _TYPES[kind],
+            "type": relation_id(kind),
             "child": _IDS[child],
         }
