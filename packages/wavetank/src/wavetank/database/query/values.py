@@ -83,7 +83,7 @@ def _canonical(field: Field, value: str) -> str:
     if field.type == "boolean":
         lowered = value.lower()
         return {"1": "true", "0": "false"}.get(lowered, lowered)
-    if field.type in INTEGERS and _WHOLE.fullmatch(value):
+    if field.type in INTEGERS and _WHOLE.fullmatch(value.strip()):
         return str(int(value.partition(".")[0]))
     if field.type in MONEY:
         return value.rpartition(";")[2]
