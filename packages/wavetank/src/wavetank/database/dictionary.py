@@ -7,6 +7,7 @@ that answers in nanoseconds. A class inherits every field of its super class and
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -105,6 +106,16 @@ COMPUTED: Mapping[str, tuple[str, Mapping[str, str]]] = {"v_plugin": ("sys_plugi
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A dictionary at one moment."""
+
+    definitions: Mapping[str, Definition]
+    tables: Mapping[str, Table]
+    below: Mapping[str, tuple[str, ...]]
+    revision: int
+
+
 class Dictionary:
     """Every table of one instance. Changed only by `Database`, which keeps rows and columns in step."""
 
@@ -112,8 +123,20 @@ class Dictionary:
         self._definitions: dict[str, Definition] = {}
         self._tables: dict[str, Table] = {}
         self._below: dict[str, tuple[str, ...]] = {}
-        self.revision = 0
+        self._revisions = itertools.count(1)
+        self.revision = 0  # names the present shape, and never another one
         self.load(definitions)
+
+    @property
+    def shape(self) -> Shape:
+        """All it knows. What is set comes back with its revision."""
+        return Shape(self._definitions, self._tables, self._below, self.revision)
+
+    @shape.setter
+    def shape(self, shape: Shape) -> None:
+        if shape.revision != self.revision:
+            self._definitions, self._tables = dict(shape.definitions), dict(shape.tables)
+            self._below, self.revision = dict(shape.below), shape.revision
 
     def load(self, definitions: Iterable[Definition]) -> None:
         """Replace everything. Raises KeyError when a super class is missing."""
@@ -122,20 +145,21 @@ class Dictionary:
 
     def add(self, definition: Definition) -> None:
         """Add a table, or replace its declaration."""
-        self._definitions[definition.name] = definition
+        self._definitions = {**self._definitions, definition.name: definition}
         self._build()
 
     def add_field(self, table: str, field: Field) -> None:
         """Add a field to a table, or replace one. Raises KeyError for an unknown table."""
         old = self._definitions[table]
         others = tuple(each for each in old.fields if each.name != field.name)
-        self._definitions[table] = replace(old, fields=(*others, field))
+        self._definitions = {**self._definitions, table: replace(old, fields=(*others, field))}
         self._build()
 
     def remove_field(self, table: str, name: str) -> None:
         """Forget a field of a table; its column stays."""
         old = self._definitions[table]
-        self._definitions[table] = replace(old, fields=tuple(f for f in old.fields if f.name != name))
+        kept = tuple(f for f in old.fields if f.name != name)
+        self._definitions = {**self._definitions, table: replace(old, fields=kept)}
         self._build()
 
     def table(self, name: str) -> Table | None:
@@ -191,7 +215,7 @@ class Dictionary:
             for parent in self.hierarchy(name)[1:]:
                 below[parent].append(name)
         self._below = {name: tuple(names) for name, names in below.items()}
-        self.revision += 1
+        self.revision = next(self._revisions)
 
     def _table(self, name: str) -> Table:
         if name in self._tables:

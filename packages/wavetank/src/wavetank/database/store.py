@@ -6,51 +6,25 @@ Every value is text; "" is the platform's empty and NULL at once. Columns compar
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from itertools import groupby
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wavetank.database.dictionary import (
-    APART,
-    COMPUTED,
-    NAME,
-    Definition,
-    Dictionary,
-    Table,
-    definitions_from_rows,
-    field_from_row,
-    field_row,
-    system_fields,
-    table_rows,
-)
+from wavetank.database import physical, schema
+from wavetank.database.dictionary import Definition, Dictionary, Shape, Table, definitions_from_rows
 from wavetank.database.expressions import Context
+from wavetank.database.physical import ForeignFile
+
+__all__ = ["Database", "ForeignFile", "Row", "UnknownField", "UnknownTable"]
 
 Row = dict[str, str]
 Kept = TypeVar("Kept")
-MOST_KEPT = 1000
-_INDEXES = (
-    ("number",),
-    ("correlation_id",),
-    ("sys_updated_on", "sys_id"),
-    ("sys_class_name", "sys_updated_on", "sys_id"),
-    ("name", "element"),
-    ("element_id", "element"),
-    ("documentkey",),
-    ("user_name",),
-    ("user",),
-    ("group",),
-    ("role",),
-    ("name",),
-    ("sys_security_acl",),
-    ("client_id",),
-    ("token",),
-    ("table_sys_id",),
-    ("id", "definition"),
-)
+MOST_KEPT = 2000
+MOST_IMAGES = 3
 
 
 class UnknownField(ValueError):
@@ -61,8 +35,13 @@ class UnknownTable(ValueError):
     """The instance has no such table."""
 
 
-class ForeignFile(ValueError):
-    """The file is an SQLite database of something else."""
+@dataclass(frozen=True)
+class _Moment:
+    """What is known of the rows at one moment: their dictionary, and the names of their contents."""
+
+    shape: Shape
+    revisions: Mapping[str, int]
+    floor: int
 
 
 class Database:
@@ -77,14 +56,14 @@ class Database:
     ) -> None:
         self._connection = connection
         self._now = now
-        self._new_sys_id = new_sys_id
+        self.new_sys_id = new_sys_id
         self._depth = 0
-        self._epoch = 0
+        self._moments = itertools.count(1)
+        self._floor = 0
         self._revisions: dict[str, int] = {}
         self._roots: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
-        self._snapshots: dict[str, sqlite3.Connection] = {}
-        self._columns: dict[str, tuple[str, tuple[str, ...]]] = {}
-        self._columns_revision = -1
+        self._snapshots: dict[str, tuple[sqlite3.Connection, _Moment]] = {}
+        self._images: dict[bytes, _Moment] = {}
         self._kept: dict[Hashable, Any] = {}
         self._kept_revision = -1
         self.dictionary = Dictionary()
@@ -111,7 +90,7 @@ class Database:
             cached_statements=512,
         )
         if path:
-            _refuse_foreign(connection, path)
+            physical.refuse_foreign(connection, path)
             # One process a file: what is kept in memory would not see another's writes.
             connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             connection.execute("PRAGMA journal_mode=WAL")
@@ -122,8 +101,9 @@ class Database:
 
     def close(self) -> None:
         """Close the file; the snapshots are gone."""
-        for connection in (*self._snapshots.values(), self._connection):
+        for connection, _ in self._snapshots.values():
             connection.close()
+        self._connection.close()
 
     # -- reading
 
@@ -140,18 +120,28 @@ class Database:
         return self._find(table, equal, None)
 
     def _find(self, table: str, equal: Mapping[str, str], limit: int | None) -> list[Row]:
-        known = self.known(table)
-        terms, params = self.class_condition(known)
-        for name, value in equal.items():
-            if name not in known.fields:
-                raise UnknownField(f"{table} has no field {name}")
+        named = tuple(equal)
+        sql, params, names = self.kept(
+            ("find", table, named, limit), lambda: self._finding(self.known(table), named, limit)
+        )
+        cursor = self._connection.execute(sql, (*params, *equal.values()))
+        return [dict(zip(names, values, strict=True)) for values in cursor]
+
+    def _finding(
+        self, table: Table, named: Sequence[str], limit: int | None
+    ) -> tuple[str, list[Any], tuple[str, ...]]:
+        terms, params = self.class_condition(table)
+        for name in named:
+            if name not in table.fields:
+                raise UnknownField(f"{table.name} has no field {name}")
             terms.append(f't0."{name}" = ?')
-            params.append(value)
-        select, names = self._select(known)
+        names = tuple(table.fields)
+        wanted = ", ".join(f't0."{name}"' for name in names)
         where = f" WHERE {' AND '.join(terms)}" if terms else ""
         tail = "" if limit is None else f" LIMIT {limit}"
-        cursor = self._connection.execute(f"{select}{where} ORDER BY t0.rowid{tail}", params)
-        return [dict(zip(names, values, strict=True)) for values in cursor]
+        # A sys_id names one row: an order would only keep SQLite from taking its index.
+        order = "" if "sys_id" in named else " ORDER BY t0.rowid"
+        return f'SELECT {wanted} FROM "{table.root}" t0{where}{order}{tail}', params, names  # noqa: S608
 
     def select(
         self,
@@ -164,7 +154,7 @@ class Database:
         """Rows that match an encoded query, in its order. Unknown fields in the query are dropped."""
         from wavetank.database import query
 
-        compiled = query.compile(self.dictionary, table, encoded_query, query.Context(now=self._now()))
+        compiled = query.compile(self.dictionary, table, encoded_query, self._context())
         known = self.known(table)
         names = tuple(columns) if columns is not None else tuple(known.fields)
         wanted = ", ".join(f't0."{name}"' for name in names)
@@ -179,9 +169,12 @@ class Database:
         """How many rows match an encoded query."""
         from wavetank.database import query
 
-        compiled = query.compile(self.dictionary, table, encoded_query, query.Context(now=self._now()))
+        compiled = query.compile(self.dictionary, table, encoded_query, self._context())
         sql = f"SELECT COUNT(*) {compiled.from_sql} WHERE {compiled.where_sql}"
         return int(self._connection.execute(sql, compiled.params).fetchone()[0])
+
+    def _context(self) -> Context:
+        return Context(now=self._now(), rows=self)
 
     def matches(self, table: str, row: Mapping[str, str], encoded_query: str, context: Context) -> bool:
         """Whether a row, stored or not, meets an encoded query."""
@@ -189,8 +182,7 @@ class Database:
 
         compiled = query.compile(self.dictionary, table, encoded_query, context)
         known = self.known(table)
-        needed = {path.partition(".")[0] for path in compiled.fields} & set(known.fields)
-        names = sorted(needed | {"sys_id"} | ({"sys_class_name"} if known.shared else set()))
+        names = sorted(set(compiled.columns) & set(known.fields))
         values = ", ".join(f'? COLLATE NOCASE AS "{name}"' for name in names)
         source = compiled.from_sql.replace(f'"{known.root}" t0', f"(SELECT {values}) t0", 1)
         sql = f"SELECT 1 {source} WHERE {compiled.where_sql}"
@@ -213,17 +205,19 @@ class Database:
         return found
 
     def revision(self, *tables: str) -> int:
-        """A number that grows whenever a row of one of the tables is written: the key of every cache."""
+        """A number that names the present content of some tables: the key of every cache.
+
+        It never names another content; rows that come back (by a restore, by an undone transaction) bring
+        their number back.
+        """
         shape = self.dictionary.revision
         cached = self._roots.get(tables)
         if cached is None or cached[0] != shape:
             known = (self.dictionary.table(name) for name in tables)
             cached = (shape, tuple({table.root for table in known if table}))
             self._roots[tables] = cached
-        total = self._epoch
-        for root in cached[1]:
-            total += self._revisions.get(root, 0)
-        return total
+        # The last write to any of them: no later one can have a smaller number.
+        return max((self._revisions.get(root, 0) for root in cached[1]), default=0) or self._floor
 
     # -- writing
 
@@ -236,21 +230,23 @@ class Database:
         """
         known = self.known(table)
         row = self._filled(known, values, by) if system else self._named(known, values)
-        self._insert(known, row)
-        stored = self.get(table, row["sys_id"])
-        assert stored is not None
-        self._schema_written(table, stored)
+        self._connection.execute(self._insertion(known, tuple(row)), tuple(row.values()))
+        self._touched(known)
+        stored = {name: row.get(name, "") for name in known.fields}
+        schema.written(self, table, stored)
         return stored
 
-    def insert_many(self, table: str, rows: Iterable[Mapping[str, str]], *, by: str = "system") -> None:
-        """Insert rows as `insert` does, without reading them back. Not for tables of the dictionary."""
+    def insert_many(
+        self, table: str, rows: Iterable[Mapping[str, str]], *, system: bool = True, by: str = "system"
+    ) -> None:
+        """Insert rows as `insert` does, but the dictionary does not follow: not for its own tables' sake."""
         known = self.known(table)
-        filled = [self._filled(known, row, by) for row in rows]
-        for names, alike in groupby(filled, key=tuple):
+        filled = (self._filled(known, row, by) if system else self._named(known, row) for row in rows)
+        for names, alike in itertools.groupby(filled, key=tuple):
             self._connection.executemany(
-                self._insertion(known, names), [tuple(row.values()) for row in alike]
+                self._insertion(known, names), (tuple(row.values()) for row in alike)
             )
-            self._touched(known)
+        self._touched(known)
 
     def update(
         self,
@@ -270,19 +266,29 @@ class Database:
         if system:
             changes.setdefault("sys_updated_on", self._now())
             changes.setdefault("sys_updated_by", by)
-        names = self._known_names(known, changes)
-        if names or system:
-            assignments = [f'"{name}" = ?' for name in names]
-            if system and "sys_mod_count" not in changes:
-                assignments.append('"sys_mod_count" = CAST(CAST("sys_mod_count" AS INTEGER) + 1 AS TEXT)')
-            sql = f'UPDATE "{known.root}" SET {", ".join(assignments)} WHERE "sys_id" = ?'  # noqa: S608
-            self._connection.execute(sql, [*(changes[name] for name in names), sys_id])
+        if system and "sys_mod_count" not in changes:
+            counted = ', "sys_mod_count" = CAST(CAST("sys_mod_count" AS INTEGER) + 1 AS TEXT)'
+        else:
+            counted = ""
+        if not changes:
+            stored = self.get(table, sys_id)
+        else:
+            sql = self._updating(known, tuple(changes), counted)
+            found = self._connection.execute(sql, (*changes.values(), sys_id)).fetchall()
+            stored = dict(zip(known.fields, found[0], strict=True)) if found else None
             self._touched(known)
-        stored = self.get(table, changes.get("sys_id", sys_id))
         if stored is None:
             raise KeyError(f"{table} {sys_id}")
-        self._schema_written(table, stored)
+        schema.written(self, table, stored)
         return stored
+
+    def _updating(self, table: Table, names: tuple[str, ...], counted: str) -> str:
+        def make() -> str:
+            changes = ", ".join(f'"{name}" = ?' for name in self._known_names(table, names)) + counted
+            shown = ", ".join(f'"{name}"' for name in table.fields)
+            return f'UPDATE "{table.root}" SET {changes} WHERE "sys_id" = ? RETURNING {shown}'  # noqa: S608
+
+        return self.kept(("update", table.name, names, counted), make)
 
     def delete(self, table: str, sys_id: str) -> bool:
         """Delete one row; says whether there was one."""
@@ -292,15 +298,14 @@ class Database:
             return False
         self._connection.execute(f'DELETE FROM "{known.root}" WHERE "sys_id" = ?', [sys_id])  # noqa: S608
         self._touched(known)
-        if table == "sys_dictionary" and row["element"] and self.dictionary.table(row["name"]):
-            self.dictionary.remove_field(row["name"], row["element"])
+        schema.deleted(self, table, row)
         return True
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; may be nested."""
         point = f"level{self._depth}"
-        shape = self.dictionary.revision
+        before = self._moment()
         self._connection.execute(f"SAVEPOINT {point}" if self._depth else "BEGIN IMMEDIATE")
         self._depth += 1
         try:
@@ -308,8 +313,7 @@ class Database:
             self._connection.execute(f"RELEASE {point}" if self._depth > 1 else "COMMIT")
         except BaseException:
             self._undo(point)
-            if self.dictionary.revision != shape:
-                self.reload()
+            self._put(before)
             raise
         finally:
             self._depth -= 1
@@ -331,7 +335,7 @@ class Database:
         with self.transaction():
             for statement in statements:
                 self._connection.execute(statement)
-        self.reload()
+        self.reload()  # whatever they have written
 
     def _undo(self, point: str) -> None:
         # A full disk makes SQLite roll everything back by itself: then there is nothing left to undo.
@@ -341,7 +345,6 @@ class Database:
                 self._connection.execute(f"RELEASE {point}")
             else:
                 self._connection.execute("ROLLBACK")
-        self._epoch += 1_000_000
 
     # -- the whole
 
@@ -358,33 +361,52 @@ class Database:
         self.dictionary.load([*known, *definitions])
         with self.transaction():
             for root in sorted({self.known(each.name).root for each in definitions}):
-                self._create(root)
-            for definition in definitions:
-                self._describe(definition)
-            self._create_views()
+                self.create(root)
+            schema.describe(self, definitions)
+            physical.create_views(self._connection, self.dictionary)
+
+    def create(self, root: str, *, views: bool = False) -> None:
+        """Make a physical table as the dictionary has it, or what it lacks; with `views`, those over it."""
+        physical.create(self._connection, self.dictionary, root)
+        if views:
+            physical.create_views(self._connection, self.dictionary)
 
     def reload(self) -> None:
-        """Read the dictionary again from its rows."""
+        """Read the dictionary again from its rows, after all rows have been exchanged."""
         found = self._connection.execute(
             "SELECT COUNT(*) FROM sqlite_master WHERE name IN ('sys_db_object', 'sys_dictionary')"
         ).fetchone()[0]
         if found == 2:
-            self.dictionary.load(
-                definitions_from_rows(self._raw("sys_db_object"), self._raw("sys_dictionary"))
-            )
-        self._epoch += 1_000_000
+            objects = self._raw("sys_db_object", schema.OBJECT_COLUMNS)
+            fields = self._raw("sys_dictionary", schema.FIELD_COLUMNS)
+            self.dictionary.load(definitions_from_rows(objects, fields))
+        self._revisions = {}
+        self._floor = next(self._moments)
+
+    def _moment(self) -> _Moment:
+        return _Moment(self.dictionary.shape, dict(self._revisions), self._floor)
+
+    def _put(self, moment: _Moment) -> None:
+        self.dictionary.shape = moment.shape
+        self._revisions, self._floor = dict(moment.revisions), moment.floor
 
     def image(self) -> bytes:
         """The whole database as bytes; `load_image` takes them. For making many instances quickly."""
         return self._connection.serialize()
 
     def load_image(self, image: bytes) -> None:
-        """Become the database that `image` was taken of."""
+        """Become the database that `image` was taken of. A second time the same one is quick."""
         source = sqlite3.connect(":memory:")
         source.deserialize(image)
         source.backup(self._connection)
         source.close()
+        known = self._images.get(image)
+        if known is not None:
+            self._put(known)
+            return
         self.reload()
+        if len(self._images) < MOST_IMAGES:
+            self._images[image] = self._moment()
 
     def snapshot(self, name: str) -> None:
         """Keep the present rows under a name, in memory, replacing an older one of that name."""
@@ -392,13 +414,14 @@ class Database:
         self._connection.backup(copy)
         old = self._snapshots.pop(name, None)
         if old:
-            old.close()
-        self._snapshots[name] = copy
+            old[0].close()
+        self._snapshots[name] = copy, self._moment()
 
     def restore(self, name: str) -> None:
         """Go back to the rows kept under a name. Raises KeyError for an unknown one."""
-        self._snapshots[name].backup(self._connection)
-        self.reload()
+        copy, moment = self._snapshots[name]
+        copy.backup(self._connection)
+        self._put(moment)
 
     def known(self, table: str) -> Table:
         """The table of the dictionary. Raises UnknownTable."""
@@ -419,20 +442,10 @@ class Database:
 
     # -- within
 
-    def _raw(self, table: str) -> list[Row]:
-        cursor = self._connection.execute(f'SELECT * FROM "{table}"')  # noqa: S608
-        names = [each[0] for each in cursor.description]
-        return [dict(zip(names, values, strict=True)) for values in cursor]
-
-    def _select(self, table: Table) -> tuple[str, tuple[str, ...]]:
-        if self._columns_revision != self.dictionary.revision:
-            self._columns.clear()
-            self._columns_revision = self.dictionary.revision
-        if table.name not in self._columns:
-            names = tuple(table.fields)
-            wanted = ", ".join(f't0."{name}"' for name in names)
-            self._columns[table.name] = (f'SELECT {wanted} FROM "{table.root}" t0', names)  # noqa: S608
-        return self._columns[table.name]
+    def _raw(self, table: str, names: Sequence[str]) -> Iterator[Row]:
+        listed = ", ".join(f'"{name}"' for name in names)
+        cursor = self._connection.execute(f'SELECT {listed} FROM "{table}"')  # noqa: S608
+        return (dict(zip(names, values, strict=True)) for values in cursor)
 
     def _known_names(self, table: Table, values: Iterable[str]) -> list[str]:
         unknown = [name for name in values if name not in table.fields]
@@ -449,150 +462,18 @@ class Database:
         """With a sys_id and the class."""
         row = dict(values)
         if not row.get("sys_id"):
-            row["sys_id"] = self._new_sys_id()
+            row["sys_id"] = self.new_sys_id()
         if "sys_class_name" in table.fields and not row.get("sys_class_name"):
             row["sys_class_name"] = table.name
         return row
 
-    def _insertion(self, table: Table, names: Iterable[str]) -> str:
-        columns = ", ".join(f'"{name}"' for name in self._known_names(table, names))
-        marks = ", ".join("?" * (columns.count(",") + 1))
-        return f'INSERT INTO "{table.root}" ({columns}) VALUES ({marks})'  # noqa: S608
+    def _insertion(self, table: Table, names: tuple[str, ...]) -> str:
+        def make() -> str:
+            columns = ", ".join(f'"{name}"' for name in self._known_names(table, names))
+            marks = ", ".join("?" * len(names))
+            return f'INSERT INTO "{table.root}" ({columns}) VALUES ({marks})'  # noqa: S608
 
-    def _insert(self, table: Table, row: Mapping[str, str]) -> None:
-        self._connection.execute(self._insertion(table, row), list(row.values()))
-        self._touched(table)
+        return self.kept(("insert", table.name, names), make)
 
     def _touched(self, table: Table) -> None:
-        self._revisions[table.root] = self._revisions.get(table.root, 0) + 1
-
-    def _create(self, root: str) -> None:
-        if root in APART:
-            return
-        columns = self.dictionary.columns(root)
-        if root in COMPUTED:
-            shown, other = COMPUTED[root]
-            listed = ", ".join(f'"{other.get(name, name)}" AS "{name}"' for name in columns)
-            sql = f'CREATE VIEW IF NOT EXISTS "{root}" AS SELECT rowid, {listed} FROM "{shown}"'  # noqa: S608
-            self._connection.execute(sql)
-            return
-        parts = ", ".join(_column(name) for name in columns)
-        self._connection.execute(f'CREATE TABLE IF NOT EXISTS "{_checked(root)}" ({parts})')
-        present = {each[1] for each in self._connection.execute(f'PRAGMA table_info("{root}")')}
-        for name in columns:
-            if name not in present:
-                self._connection.execute(f'ALTER TABLE "{root}" ADD COLUMN {_column(name)}')
-        for index in _INDEXES:
-            if all(name in columns for name in index):
-                listed = ", ".join(f'"{name}"' for name in index)
-                name = f"{root}__{'__'.join(index)}"
-                self._connection.execute(f'CREATE INDEX IF NOT EXISTS "{name}" ON "{root}" ({listed})')
-
-    def _create_views(self) -> None:
-        for name in APART:
-            table = self.dictionary.table(name)
-            if table is None:
-                continue
-            listed = ", ".join(f'"{field}"' for field in table.fields)
-            roots = sorted({self.known(each).root for each in self.dictionary.descendants(name)})
-            parts = [f'SELECT rowid, {listed} FROM "{root}"' for root in roots]  # noqa: S608
-            self._connection.execute(f'DROP VIEW IF EXISTS "{name}"')
-            if parts:
-                self._connection.execute(f'CREATE VIEW "{name}" AS {" UNION ALL ".join(parts)}')
-
-    def _describe(self, definition: Definition) -> None:
-        parent = self.dictionary.table(definition.super)
-        db_object, collection = table_rows(definition, parent.sys_id if parent else "")
-        fields = [field_row(definition.name, field) for field in definition.fields]
-        now = self._now()
-        stamps = {
-            "sys_created_on": now,
-            "sys_created_by": "system",
-            "sys_updated_on": now,
-            "sys_updated_by": "system",
-            "sys_mod_count": "0",
-        }
-        self._insert(self.known("sys_db_object"), {**stamps, "sys_class_name": "sys_db_object", **db_object})
-        for row in (collection, *fields):
-            row.setdefault("sys_id", "")
-            row["sys_id"] = row["sys_id"] or self._new_sys_id()
-            self._insert(self.known("sys_dictionary"), {**stamps, "sys_class_name": "sys_dictionary", **row})
-
-    def _schema_written(self, table: str, row: Row) -> None:
-        if table == "sys_db_object":
-            self._table_written(row)
-        elif table == "sys_dictionary" and row["element"]:
-            self._field_written(row)
-
-    def _table_written(self, row: Row) -> None:
-        if not NAME.fullmatch(row["name"]):
-            return
-        old = self.dictionary.table(row["name"])
-        if old is not None:
-            definition = Definition(
-                old.name,
-                row["label"],
-                old.super,
-                old.own,
-                old.audited,
-                row["ws_access"] != "false",
-                old.sys_id,
-            )
-            self.dictionary.add(definition)
-            return
-        parents = [table for table in self.dictionary if table.sys_id == row["super_class"]]
-        parent = parents[0].name if row["super_class"] and parents else ""
-        definition = Definition(
-            row["name"],
-            row["label"] or row["name"],
-            parent,
-            ()
-            if parent
-            else tuple(replace(f, sys_id=self._new_sys_id()) for f in system_fields(row["name"])),
-            ws_access=row["ws_access"] != "false",
-            sys_id=row["sys_id"],
-        )
-        self.dictionary.add(definition)
-        self._create(self.known(definition.name).root)
-        _, collection = table_rows(definition, "")
-        for each in (collection, *(field_row(definition.name, field) for field in definition.fields)):
-            each.setdefault("sys_id", self._new_sys_id())
-            each["sys_class_name"] = "sys_dictionary"
-            self._insert(self.known("sys_dictionary"), each)
-        if parent in APART:
-            self._create_views()
-
-    def _field_written(self, row: Row) -> None:
-        known = self.dictionary.table(row["name"])
-        if known is None or not NAME.fullmatch(row["element"]):
-            return
-        if row["active"] == "false":
-            self.dictionary.remove_field(row["name"], row["element"])
-            return
-        field = field_from_row(row)
-        if known.fields.get(field.name) == field:
-            return
-        self.dictionary.add_field(known.name, field)
-        for root in {
-            self.known(name).root for name in (known.name, *self.dictionary.descendants(known.name))
-        }:
-            self._create(root)
-
-
-def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
-    """An empty file will be filled; a file with tables must be one of ours, or filling would wipe it."""
-    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-    if tables and not {"sys_db_object", "sys_dictionary"} <= tables:
-        connection.close()
-        raise ForeignFile(f"{path} is a database of something else; it is left alone")
-
-
-def _column(name: str) -> str:
-    primary = " PRIMARY KEY" if name == "sys_id" else ""
-    return f"\"{_checked(name)}\" TEXT COLLATE NOCASE NOT NULL DEFAULT ''{primary}"
-
-
-def _checked(name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise ValueError(f"{name!r} cannot name a table or a field")
-    return name
+        self._revisions[table.root] = next(self._moments)
