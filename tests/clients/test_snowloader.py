@@ -85,8 +85,8 @@ def test_what_changed_since(client: Client, scene: Scene, near: dict[str, Any]) 
         stamp = {"sys_updated_on": f"2031-05-0{n + 1} 12:00:00"}
         scene.instance.control(f"records/incident/{sys_id}", stamp, method="PATCH")
     seen = client.do("changed", table="incident", since="2031-05-02T12:00:00+00:00", at=near)
-    assert seen[-2:] == ["INC8000002", "INC8000003"]
-    assert "INC8000000" not in seen
+    assert {number for number in seen if number.startswith("INC8")} >= {"INC8000002", "INC8000003"}
+    assert not {"INC8000000"} & set(seen)
 
 
 def test_the_tables_below_a_table(client: Client, admin: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ def test_every_claim_has_a_test_and_every_mark_a_claim():
 
 
 def test_the_page_is_up_to_date():
-    wanted = fidelity.render(fidelity.claims(), fidelity.proofs(TESTS))
+    wanted = fidelity.render(fidelity.claims(), fidelity.proofs(TESTS), fidelity.clients())
     assert PAGE.read_text(encoding="utf-8") == wanted, "run: wavetank fidelity --write"
 
 
@@ -56,3 +56,30 @@ def test_the_switches_that_claims_name_exist():
 
     known = set(Settings().all()) | {f"rule {rule.name}" for rule in BUILT_IN}
     assert {claim.switch for claim in fidelity.claims() if claim.switch} <= known
+
+
+def _clients(tmp_path, listed, test="def test_one_thing(): pass\n"):
+    (tmp_path / "clients.yaml").write_text(listed)
+    mark = 'import pytest\npytestmark = [pytest.mark.judge("a client 1.2")]\n'
+    (tmp_path / "test_a.py").write_text(mark + test)
+    return tmp_path
+
+
+def test_the_table_of_clients_comes_from_the_tests(tmp_path):
+    listed = (
+        "- {client: a client, how: http, ways: Basic}\n"
+        "- {suite: Its suite, passed: 3, of: 4, day: '2026-01-02', commit: abc}\n"
+    )
+    page = fidelity.clients(_clients(tmp_path, listed))
+    assert "| a client | 1.2 | http | Basic | 1 | `tests/clients/test_a.py`: one thing |" in page
+    assert "- Its suite: 3 of 4 passed on 2026-01-02 (commit abc)." in page
+
+
+@pytest.mark.parametrize("listed", ["", "- {client: another, how: http, ways: Basic}"])
+def test_a_client_is_both_listed_and_tested(tmp_path, listed):
+    with pytest.raises(fidelity.BadClaim, match="a client"):
+        fidelity.clients(_clients(tmp_path, listed))
+
+
+def test_without_clients_there_is_no_section(tmp_path):
+    assert fidelity.clients(tmp_path) == ""

@@ -10,9 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from wavetank.fidelity.judges import judges, section
+
 EVIDENCE = ("documented", "recorded", "measured", "unverified", "limit")
 KEYS = {"claim", "says", "evidence", "source", "setting", "rule"}
 PACKAGE = Path(__file__).parents[1]
+# In the repository; an installed package has neither tests nor clients.
+CLIENTS = PACKAGE.parents[3] / "tests" / "clients"
 HEADER = """# Fidelity
 
 What wavetank claims about ServiceNow, where the claim comes from, and the tests that prove wavetank
@@ -76,9 +80,9 @@ def unproven(made: list[Claim], proven: Mapping[str, list[str]]) -> list[str]:
     ]
 
 
-def render(made: list[Claim], proven: Mapping[str, list[str]]) -> str:
-    """FIDELITY.md."""
-    lines = [HEADER]
+def render(made: list[Claim], proven: Mapping[str, list[str]], clients: str = "") -> str:
+    """FIDELITY.md; `clients` is the section about them."""
+    lines = [HEADER, clients] if clients else [HEADER]
     for module in sorted({claim.module for claim in made}):
         lines += [
             f"## {module}",
@@ -91,6 +95,14 @@ def render(made: list[Claim], proven: Mapping[str, list[str]]) -> str:
     return "\n".join(lines)
 
 
+def clients(folder: Path = CLIENTS) -> str:
+    """The section about the clients that judge. Raises BadClaim where they are listed wrongly."""
+    try:
+        return section(*judges(folder))
+    except (ValueError, KeyError, TypeError) as wrong:
+        raise BadClaim(f"{folder.name}/clients.yaml: {wrong}") from wrong
+
+
 def command(*, write: bool) -> int:
     """`wavetank fidelity`: prints what is missing; with `write` writes FIDELITY.md. 0 when all is well."""
     root = PACKAGE.parents[1]
@@ -100,7 +112,7 @@ def command(*, write: bool) -> int:
         return 0
     made, proven = claims(), proofs(tests)
     missing = unproven(made, proven)
-    text = render(made, proven)
+    text = render(made, proven, clients())
     page = root / "FIDELITY.md"
     if write:
         page.write_text(text, encoding="utf-8")
