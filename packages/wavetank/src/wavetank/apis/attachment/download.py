@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -31,9 +31,17 @@ def file(request: Request, instance: Instance, _body: bytes) -> Response:
         "content-disposition": disposition(row["file_name"]),
         "x-attachment-metadata": json.dumps(metadata(request, row), separators=(",", ":")),
     }
+    packed = _packed(request, row)
+    if packed:
+        headers["content-encoding"] = "gzip"
     if request.method == "HEAD":
         return Response(status_code=200, headers=headers)
-    return Download(_pieces(instance, reader), 200, headers)
+    return Download(_pieces(instance, reader, packed=packed), 200, headers)
+
+
+def _packed(request: Request, row: Mapping[str, str]) -> bool:
+    """Whether the file goes out as it is kept: compressed, for those who take that."""
+    return row["compressed"] != "false" and "gzip" in request.headers.get("accept-encoding", "")
 
 
 class Download(StreamingResponse):
@@ -43,13 +51,13 @@ class Download(StreamingResponse):
         await self.stream_response(send)
 
 
-async def _pieces(instance: Instance, reader: Reader) -> AsyncIterator[bytes]:
+async def _pieces(instance: Instance, reader: Reader, *, packed: bool) -> AsyncIterator[bytes]:
     while True:
         with instance.lock:
             piece = reader.next_piece()
         if not piece:
             return
-        for step in reader.unpacked(piece):
+        for step in (piece,) if packed else reader.unpacked(piece):
             if step:
                 yield step
 
