@@ -258,6 +258,27 @@ def test_an_api_can_be_switched_off_by_name(admin: Any) -> None:
     assert admin.get("incident", sysparm_limit="1")
 
 
+@pytest.mark.claim("rest-endpoint-acl")
+def test_an_api_can_be_kept_to_a_role(admin: Any, instance: Any) -> None:
+    reader, itil = admin.user("reader", "sn_incident_read"), admin.user("one", "itil")
+    refused = (403, "User Not Authorized", "Failed API level ACL Validation")
+    rules = instance.database.find("sys_security_acl", type="REST_Endpoint")
+    assert {(rule["name"], rule["active"]) for rule in rules} == {
+        (f"{name} API", "false") for name in ("Table", "Aggregate", "Import Set", "Attachment")
+    }
+    assert reader.get("incident", sysparm_limit="1")
+    (rule,) = (each for each in rules if each["name"] == "Table API")
+    instance.database.update("sys_security_acl", rule["sys_id"], {"active": "true"})
+    assert reader.refused("GET", "incident") == refused
+    assert reader.refused("GET", "/api/now/v2/table/nope") == refused
+    assert reader.call("GET", "/api/now/stats/incident?sysparm_count=true").status_code == 200
+    # itil contains the role that the rule asks for; an admin needs none.
+    assert itil.get("incident", sysparm_limit="1")
+    assert admin.get("incident", sysparm_limit="1")
+    held = admin.user("two", "sn_incident_read", "snc_platform_rest_api_access")
+    assert held.get("incident", sysparm_limit="1")
+
+
 @pytest.mark.claim("table-public")
 def test_a_public_table_is_open_to_nobody_but_for_its_access_controls(admin: Any, instance: Any) -> None:
     assert public.session(instance, "core_company") is None

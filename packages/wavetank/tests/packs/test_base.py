@@ -47,7 +47,7 @@ def test_every_reference_leads_to_a_table_and_every_choice_to_a_field(database: 
 
 def test_access_controls_name_tables_fields_and_roles_that_exist(database: Database) -> None:
     known_roles = {row["sys_id"] for row in database.find("sys_user_role")}
-    for row in database.find("sys_security_acl"):
+    for row in database.find("sys_security_acl", type="record"):
         table, _, field = row["name"].partition(".")
         assert table == "*" or field in {"", "*", *database.known(table).fields}, row["name"]
     assert all(row["sys_user_role"] in known_roles for row in database.find("sys_security_acl_role"))

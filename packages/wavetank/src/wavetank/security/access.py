@@ -23,8 +23,10 @@ from wavetank.security.who import GUEST, Session
 if TYPE_CHECKING:
     from wavetank.instance import Instance
 
-Operation = Literal["create", "read", "write", "delete"]
+Operation = Literal["create", "read", "write", "delete", "execute"]
 Identity = tuple[str, str]  # sys_id and class of a row, the class "" where rows have none
+EXECUTE: Operation = "execute"
+REST_ENDPOINT = "REST_Endpoint"
 WRITES = frozenset({"create", "write", "delete"})
 # Tables whose rows only an elevated session writes (ServiceNow docs: elevated privileges).
 ELEVATED = frozenset({"sys_security_acl", "sys_security_acl_role"})
@@ -213,6 +215,21 @@ class Access:
         if self._off:
             return NOTHING
         return frozenset(path for path in fields if not self._may_query(session, table, path))
+
+    def endpoint(self, session: Session, name: str) -> bool:
+        """Whether the session may call a REST API at all: by the rules of type REST_Endpoint in its name.
+
+        Without an active rule it may. A rule with a condition refuses: there is no row to ask it of.
+        """
+        if self._off:
+            return True
+        self._refresh()
+        key = (session.roles, EXECUTE, name)
+        decision = self._tables.get(key)
+        if decision is None:
+            decision = self._decide(session, EXECUTE, [f"{REST_ENDPOINT} {name}"], wildcards=set())
+            self._tables[key] = decision
+        return decision.allowed and not decision.needs_row
 
     def scripted(self) -> list[str]:
         """The sys_ids of active rules that are refused because their script cannot run yet."""
@@ -422,7 +439,7 @@ def _attribute_holds(attribute: str, session: Session) -> bool:
 
 
 def _read(instance: "Instance") -> dict[tuple[str, str], list[Rule]]:
-    """Every active rule on records, by operation and name."""
+    """Every active rule on records and REST APIs, by operation and name."""
     database = instance.database
     names = {row["sys_id"]: row["name"] for row in database.find("sys_user_role")}
     roles: dict[str, set[str]] = {}
@@ -433,10 +450,12 @@ def _read(instance: "Instance") -> dict[tuple[str, str], list[Rule]]:
     operations = _by_sys_id(instance, "sys_security_operation")
     rules: dict[tuple[str, str], list[Rule]] = {}
     for row in database.find("sys_security_acl"):
-        if row["active"] == "false" or types.get(row["type"], row["type"]) not in ("record", ""):
+        kind = types.get(row["type"], row["type"])
+        if row["active"] == "false" or kind not in ("record", "", REST_ENDPOINT):
             continue
         operation = operations.get(row["operation"], row["operation"])
-        rules.setdefault((operation, row["name"]), []).append(_rule(row, roles.get(row["sys_id"], set())))
+        name = f"{REST_ENDPOINT} {row['name']}" if kind == REST_ENDPOINT else row["name"]
+        rules.setdefault((operation, name), []).append(_rule(row, roles.get(row["sys_id"], set())))
     return rules
 
 

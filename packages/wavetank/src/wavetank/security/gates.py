@@ -26,8 +26,12 @@ _API = re.compile(r"/api/now(?:/v\d+)?/([^/]+)")
 
 def admit(instance: "Instance", session: Session, method: str, path: str, table: str) -> None:
     """Lets the request through, or raises PlatformError: 403, or 400 for an API that is switched off."""
-    if not _switched_on(instance, path):
+    found = _API.match(path)
+    name = APIS.get(found[1], "") if found else ""
+    if not _switched_on(instance, name):
         raise unknown_resource()
+    if name and not instance.access.endpoint(session, name):
+        raise api_refused()
     if session.client:
         scopes.admit(instance, session.client, method, path)
     known = instance.dictionary.table(table) if table else None
@@ -35,14 +39,10 @@ def admit(instance: "Instance", session: Session, method: str, path: str, table:
         raise api_refused()
 
 
-def _switched_on(instance: "Instance", path: str) -> bool:
-    """Whether the API that a path belongs to is there: all are, unless a property names those that are."""
-    found = _API.match(path)
-    name = APIS.get(found[1]) if found else None
-    if name is None:
-        return True
+def _switched_on(instance: "Instance", name: str) -> bool:
+    """Whether an API is there: all are, unless a property names those that are or are not."""
     enabled, disabled = (_named(instance.property(each)) for each in (ENABLED, DISABLED))
-    return name not in disabled and (not enabled or name in enabled)
+    return not name or (name not in disabled and (not enabled or name in enabled))
 
 
 def _named(text: str) -> set[str]:

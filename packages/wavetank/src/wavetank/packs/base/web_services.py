@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wavetank.database.shipped import sys_id_for
+from wavetank.packs.base.roles import role_id
 
 # "Default view" is the sys_id of the default view on every instance; it has no name.
 DEFAULT = "Default view"
+# The APIs whose access controls are there and switched off (ServiceNow docs: REST APIs, REST API ACLs).
+_ENDPOINTS = ("Table API", "Aggregate API", "Import Set API", "Attachment API")
 _VIEWS = {"": "Default view", "mobile": "Mobile", "ess": "Self Service"}
 _LISTS: dict[tuple[str, str], str] = {
     ("task", ""): "number priority state assigned_to short_description sys_class_name",
@@ -64,6 +67,8 @@ Rows = Iterator[dict[str, str]]
 def rows() -> Iterator[tuple[str, Rows]]:
     """(table, rows) of everything here."""
     yield "sys_properties", _properties()
+    yield "sys_security_acl", _endpoint_rules()
+    yield "sys_security_acl_role", _endpoint_roles()
     yield "sys_ui_view", _views()
     yield "sys_ui_list", _layouts("sys_ui_list", _LISTS)
     yield "sys_ui_list_element", _elements("sys_ui_list", "sys_ui_list_element", "list_id", _LISTS)
@@ -79,6 +84,27 @@ def _properties() -> Rows:
     for name, value in _PROPERTIES.items():
         kind = "boolean" if value in {"true", "false"} else "string"
         yield {"sys_id": sys_id_for("sys_properties", name), "name": name, "value": value, "type": kind}
+
+
+def _endpoint_rules() -> Rows:
+    for name in _ENDPOINTS:
+        yield {
+            "sys_id": sys_id_for("sys_security_acl", "REST_Endpoint", name),
+            "name": name,
+            "type": "REST_Endpoint",
+            "operation": "execute",
+            "active": "false",
+        }
+
+
+def _endpoint_roles() -> Rows:
+    for name in _ENDPOINTS:
+        rule = sys_id_for("sys_security_acl", "REST_Endpoint", name)
+        yield {
+            "sys_id": sys_id_for("sys_security_acl_role", rule, "rest"),
+            "sys_security_acl": rule,
+            "sys_user_role": role_id("snc_platform_rest_api_access"),
+        }
 
 
 def _views() -> Rows:
