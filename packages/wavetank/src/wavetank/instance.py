@@ -176,6 +176,8 @@ class Instance:
         virus_scan.resume(self)
 
     def close(self) -> None:
+        """Works out what is pending and closes the database."""
+        self.behaviour.metrics.run(self)
         self.database.close()
 
 

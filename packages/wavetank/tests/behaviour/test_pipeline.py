@@ -79,6 +79,45 @@ def test_a_refused_insert_uses_up_its_number(instance: Instance, make: Make) -> 
     assert make()["number"] == "INC0010004"
 
 
+@pytest.mark.claim("numbers-not-unique")
+def test_a_number_may_be_given_twice(make: Make) -> None:
+    assert [make(number="MINE1")["number"] for _ in range(2)] == ["MINE1", "MINE1"]
+
+
+@pytest.mark.claim("number-series")
+def test_a_series_is_its_rows(instance: Instance, add: Make, make: Make) -> None:
+    database = instance.database
+    row = database.first("sys_number", category="incident")
+    counter = database.first("sys_number_counter", table="incident")
+    assert row is not None
+    assert counter is not None
+    database.update("sys_number", row["sys_id"], {"prefix": "VOR", "maximum_digits": "4"})
+    database.update("sys_number_counter", counter["sys_id"], {"number": "41"})
+    assert [make()["number"] for _ in range(2)] == ["VOR0042", "VOR0043"]
+    assert (database.get("sys_number_counter", counter["sys_id"]) or {})["number"] == "43"
+    database.delete("sys_number_counter", counter["sys_id"])
+    database.update("sys_number", row["sys_id"], {"number": "7000"})
+    assert make()["number"] == "VOR7001"
+    database.delete("sys_number", row["sys_id"])
+    assert make()["number"].startswith("TASK")
+
+
+@pytest.mark.claim("default-expressions")
+def test_defaults_are_constants_or_allowed_expressions(instance: Instance, make: Make, beth: Session) -> None:
+    entry = instance.database.first("sys_dictionary", name="incident", element="cause")
+    assert entry is not None
+    for default, value in (
+        ("plain", "plain"),
+        ("javascript:gs.getUserName()", "beth.anglin"),
+        ("javascript:gs.getUserID();", beth.sys_id),
+        ("javascript:while(true){}", ""),
+    ):
+        instance.database.update("sys_dictionary", entry["sys_id"], {"default_value": default})
+        assert make()["cause"] == value
+        assert make(cause="mine")["cause"] == "mine"
+        assert make(cause="")["cause"] == ""
+
+
 @pytest.mark.claim("incident-close-policy")
 @pytest.mark.parametrize("state", ["6", "7"])
 def test_close_information_is_mandatory_and_named_by_its_labels(make: Make, change: Make, state: str) -> None:

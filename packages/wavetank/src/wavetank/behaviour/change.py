@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from wavetank.database.dictionary import Table
+from wavetank.database.expressions import Context
 from wavetank.database.store import Row
 
 if TYPE_CHECKING:
@@ -45,6 +46,24 @@ class Change:
     def now(self) -> str:
         """The moment of this write: every stamp it leaves says the same."""
         return self.instance.clock.text()
+
+    @cached_property
+    def context(self) -> Context:
+        """What expressions and conditions see; they may ask for a field before and after this write."""
+        return replace(
+            self.instance.query_context(self.who),
+            now=self.now,
+            unknown_field="drop",
+            unknown_by_table={},
+            change=self._values,
+        )
+
+    def _values(self, name: str) -> tuple[str, str]:
+        """A field before and after; of a journal field, what is added to it."""
+        field = self.table.fields.get(name)
+        if field is not None and field.is_journal:
+            return "", "".join(text for each, text in self.journals if each == name)
+        return self.before(name), self.row.get(name, "")
 
     def before(self, name: str) -> str:
         """The field's value before this write."""

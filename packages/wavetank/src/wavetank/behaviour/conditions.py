@@ -7,7 +7,6 @@ Here a condition may also ask what is changing: VALCHANGES, CHANGESTO, CHANGESFR
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import lru_cache
 
 from wavetank.behaviour.change import Change
@@ -25,23 +24,8 @@ def matches(change: Change, conditions: str) -> bool:
         field = change.table.fields.get(name)
         if field and field.type in _AS_STORED and change.row.get(name, "").lower() not in values:
             return False
-    instance = change.instance
-    context = replace(
-        instance.query_context(change.who),
-        now=change.now,
-        unknown_field="drop",
-        unknown_by_table={},
-        change=lambda field: _values(change, field),
-    )
-    return instance.database.matches(change.table.name, change.row, conditions, context)
-
-
-def _values(change: Change, name: str) -> tuple[str, str]:
-    """A field before and after; of a journal field, what is added to it."""
-    field = change.table.fields.get(name)
-    if field is not None and field.is_journal:
-        return "", "".join(text for each, text in change.journals if each == name)
-    return change.before(name), change.row.get(name, "")
+    database = change.instance.database
+    return database.matches(change.table.name, change.row, conditions, change.context)
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from wavetank.behaviour.change import Change
 from wavetank.behaviour.conditions import matches
 from wavetank.behaviour.scripting import ScriptEngine
-from wavetank.database.expressions import Context, NotAllowed, evaluate
+from wavetank.database.expressions import NotAllowed, evaluate
 from wavetank.database.store import Row
 from wavetank.errors import operation_failed
 
@@ -102,9 +102,8 @@ def _settings(template: str) -> list[tuple[str, str, bool]]:
 def _value(change: Change, value: str) -> str:
     if not value.startswith(_JAVASCRIPT):
         return value
-    context = Context(now=change.now, user=change.user, user_name=change.user_name)
     try:
-        found = evaluate(value.removeprefix(_JAVASCRIPT), context)
+        found = evaluate(value.removeprefix(_JAVASCRIPT), change.context)
     except NotAllowed:
         return ""
     return found if isinstance(found, str) else ",".join(found)

@@ -18,7 +18,7 @@ from wavetank.behaviour.metrics import Metrics
 from wavetank.behaviour.program import Program, Programs
 from wavetank.database import audit, journal
 from wavetank.database.choices import Choices
-from wavetank.database.expressions import Context, NotAllowed, evaluate
+from wavetank.database.expressions import NotAllowed, evaluate
 from wavetank.database.numbers import Numbers
 from wavetank.database.store import Database, Row
 from wavetank.errors import operation_failed
@@ -164,7 +164,7 @@ def _before(change: Change, program: Program) -> None:
 
 def _compute(change: Change, program: Program) -> None:
     """Fill in the defaults that are expressions. A number is drawn only when the caller brings none."""
-    context = Context(now=change.now, user=change.user, user_name=change.user_name)
+    context = change.context
     for name, expression in program.computed:
         if name in change.given:
             continue
