@@ -103,9 +103,10 @@ def test_the_other_names_of_the_headers_are_good_too(sender: TestClient) -> None
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"secret": "whsec_c29tZWJvZHkgZWxzZSdzIHNlY3JldA=="}, {"age": 301}, {"age": -301}]
+    "wrong", [{"secret": "whsec_c29tZWJvZHkgZWxzZSdzIHNlY3JldA=="}, {"age": 301}, {"age": -330}]
 )
 def test_what_we_cannot_trust_is_refused(sender: TestClient, hub: Hub, wrong: dict) -> None:
+    # Half a minute more than too new: what a busy machine takes to send it makes it older.
     code, answer = send(sender, json.dumps(EVENT), **wrong)
     assert (code, answer["problems"][0]["code"]) == (401, "signature")
     assert counts(hub)["received"] == 0
