@@ -15,8 +15,8 @@ from linkspan.api.problems import status_of
 from linkspan.api.signed import Unsigned, verified
 from linkspan.core.errors import Rejected, SecretUnavailable
 from linkspan.findings.finding import Unreadable
-from linkspan.flows.findings import Intake, intake_of
-from linkspan.flows.findings import status_of as findings_status
+from linkspan.findings.status import status as findings_status
+from linkspan.flows.findings import Intake
 from linkspan.flows.hub import Hub
 from linkspan.flows.pulse import Pulse
 
@@ -28,7 +28,7 @@ _log = logging.getLogger("linkspan.api")
 
 def finding_routes(app: FastAPI, hub: Hub, _pulse: Pulse) -> None:
     """Hang the intake of findings and what became of them into the hub's application."""
-    intake = intake_of(hub)
+    intake = next((part for part in hub.background if isinstance(part, Intake)), None)
     if intake is not None:
         app.include_router(routes(hub, intake))
 

@@ -140,7 +140,8 @@ def export(
 ) -> None:
     """Write every finding with its incident: CSV, or with --json one object with all of them."""
     with answering("findings export", as_json) as reply:
-        from linkspan.flows.findings import listed, source_of
+        from linkspan.findings.status import listed
+        from linkspan.flows.findings import source_of
         from linkspan.flows.wiring import Wiring
 
         with Wiring.open(config) as wiring:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -137,3 +138,20 @@ def web_links(values: Iterable[object]) -> tuple[str, ...]:
 def lines(*parts: str) -> str:
     """The parts that are not empty, a line each."""
     return "\n".join(part for part in parts if part)
+
+
+def sample() -> Finding:
+    """The finding of ``linkspan findings test``: marked as a sample, and new each time."""
+    uid = f"sample-{secrets.token_hex(6)}"
+    return Finding(
+        product="linkspan",
+        rule="sample",
+        title="Sample finding: no action needed",
+        severity="critical",
+        identity=("sample", uid),
+        resource="sample/resource",
+        where="sample/resource",
+        message="Sent by `linkspan findings test` to show that findings become incidents.",
+        remediation="Close this incident.",
+        uid=uid,
+    )

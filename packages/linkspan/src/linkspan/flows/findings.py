@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
 import structlog
 
 from linkspan.config.values import FindingsConfig
@@ -24,15 +23,15 @@ from linkspan.core.secret import Secret
 from linkspan.feed.journal import Author, NoteReader
 from linkspan.findings import formats, rules
 from linkspan.findings.draft import CHOICE_FIELDS
-from linkspan.findings.finding import Entry, Finding, Unreadable
+from linkspan.findings.finding import Entry, Unreadable, sample
 from linkspan.findings.preview import Preview
 from linkspan.findings.raising import Binding, Groups, Raiser
+from linkspan.findings.status import need_of, status
 from linkspan.schema.limits import limits
 from linkspan.store import Database, deliveries
 from linkspan.store import findings as store
 
 if TYPE_CHECKING:
-    from linkspan.flows.hub import Hub
     from linkspan.flows.wiring import Wiring
 
 Document = dict[str, Any]
@@ -138,7 +137,7 @@ def import_files(
     with wiring.database.read() as connection:
         counts = store.counts(connection, source.name, batches)
         needs = store.in_need(connection, source.name, batches=batches)
-    return Imported(counts=counts, in_need=tuple(map(_need, needs)), problems=tuple(problems))
+    return Imported(counts=counts, in_need=tuple(map(need_of, needs)), problems=tuple(problems))
 
 
 def retry(wiring: Wiring, source: FindingsConfig) -> Imported:
@@ -153,7 +152,7 @@ def retry(wiring: Wiring, source: FindingsConfig) -> Imported:
     with wiring.database.read() as connection:
         counts = store.counts(connection, source.name)
         needs = store.in_need(connection, source.name)
-    return Imported(counts=counts, in_need=tuple(map(_need, needs)), problems=problems)
+    return Imported(counts=counts, in_need=tuple(map(need_of, needs)), problems=problems)
 
 
 def preview_file(
@@ -173,30 +172,7 @@ def preview_file(
 def findings_status(wiring: Wiring, source: str | None = None, *, limit: int = 20) -> Document:
     """Counts of everything ever received, by source and together, with what waits for a person."""
     names = [source_of(wiring, source).name] if source else list(wiring.config.findings)
-    return status_of(wiring.database, names, limit=limit)
-
-
-def status_of(database: Database, names: Sequence[str], *, limit: int = 20) -> Document:
-    """As ``findings_status``, for these sources."""
-    with database.read() as connection:
-        by_source = {name: store.counts(connection, name) for name in names}
-        needs = [row for name in names for row in store.in_need(connection, name, limit=limit)]
-        queues = {name: _queue(connection, name) for name in names}
-    total = {key: sum(one[key] for one in by_source.values()) for key in ("received", *store.FATES)}
-    sources = {name: {**counts, "queue": queues[name]} for name, counts in by_source.items()}
-    return {**total, "sources": sources, "in_need": [_need(row) for row in needs]}
-
-
-def listed(database: Database, source: str | None = None) -> Iterator[Document]:
-    """Every finding with its record, the one seen last first."""
-    offset, step = 0, 500
-    while True:
-        with database.read() as connection:
-            rows = store.newest(connection, source, limit=step, offset=offset)
-        yield from (_shown(row) for row in rows)
-        if len(rows) < step:
-            return
-        offset += step
+    return status(wiring.database, names, limit=limit)
 
 
 def send_sample(wiring: Wiring, source: FindingsConfig) -> Document:
@@ -214,7 +190,7 @@ def send_sample(wiring: Wiring, source: FindingsConfig) -> Document:
     with wiring.database.read() as connection:
         counts = store.counts(connection, source.name, [batch])
         known = store.known(connection, source.name, finding.fingerprint)
-        needs = [_need(row) for row in store.in_need(connection, source.name, batches=[batch])]
+        needs = [need_of(row) for row in store.in_need(connection, source.name, batches=[batch])]
     record: Document | None = None
     if known is not None and known.sys_id:
         fields = ("sys_id", "number", "short_description", "priority", "assignment_group", "correlation_id")
@@ -222,23 +198,6 @@ def send_sample(wiring: Wiring, source: FindingsConfig) -> Document:
         url = wiring.instance(source.instance).url
         record = None if found is None else {**found, "url": f"{url}/incident.do?sys_id={known.sys_id}"}
     return {**counts, "record": record, "in_need": needs}
-
-
-def sample() -> Finding:
-    """The finding of ``linkspan findings test``: marked as a sample, and new each time."""
-    uid = f"sample-{secrets.token_hex(6)}"
-    return Finding(
-        product="linkspan",
-        rule="sample",
-        title="Sample finding: no action needed",
-        severity="critical",
-        identity=("sample", uid),
-        resource="sample/resource",
-        where="sample/resource",
-        message="Sent by `linkspan findings test` to show that findings become incidents.",
-        remediation="Close this incident.",
-        uid=uid,
-    )
 
 
 # --- deliveries to the hub
@@ -351,11 +310,6 @@ class _Bound:
             self._binding = None
 
 
-def intake_of(hub: Hub) -> Intake | None:
-    """The hub's intake of findings, if it has one."""
-    return next((part for part in hub.background if isinstance(part, Intake)), None)
-
-
 # --- the parts
 
 
@@ -426,49 +380,3 @@ def _received(entry: Entry) -> store.Received:
 def _whole_file(path: Path, error: Unreadable, data: bytes) -> Entry:
     text = data[: formats.KEPT_TEXT].decode(errors="replace").replace("\0", "")
     return Entry(place=_shown_name(path), problem=error.problem(), text=text)
-
-
-def _queue(connection: sa.Connection, source: str) -> Document | None:
-    """Why the first of the queue waits, and from when to when; None when nothing does."""
-    first = store.first_queued(connection, source)
-    if first is None:
-        return None
-    reason = first["reason"] or {"code": "waiting", "cause": "it has not been served yet", "fix": ""}
-    return {
-        **{key: reason.get(key, "") for key in ("code", "cause", "fix")},
-        "next": first["not_before"] or None,
-        "last": store.latest_queued(connection, source) or None,
-    }
-
-
-def _need(row: Mapping[str, Any]) -> Document:
-    reason = row["reason"] or {}
-    payload = row["payload"]
-    return {
-        "id": row["seq"],
-        "source": row["source"],
-        "fate": row["fate"],
-        "batch": row["batch"],
-        "place": row["place"],
-        "title": payload.get("title", "") if isinstance(payload, dict) else "",
-        "code": reason.get("code", ""),
-        "where": reason.get("where", ""),
-        "cause": reason.get("cause", ""),
-        "fix": reason.get("fix", ""),
-    }
-
-
-def _shown(row: Mapping[str, Any]) -> Document:
-    document = row["document"]
-    return {
-        "id": row["id"],
-        "source": row["source"],
-        **{key: row[key] for key in ("product", "rule", "title", "severity", "resource", "state")},
-        "where": document["where"],
-        "fingerprint": row["fingerprint"],
-        "sightings": row["sightings"],
-        "first_seen": clock.iso_time(row["first_seen_at"]),
-        "last_seen": clock.iso_time(row["last_seen_at"]),
-        "number": row["number"],
-        "sys_id": row["sys_id"],
-    }

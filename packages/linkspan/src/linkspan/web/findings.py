@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from linkspan.flows.findings import status_of
+from linkspan.findings.status import status as findings_status
 from linkspan.flows.hub import Hub
 from linkspan.flows.pulse import Pulse
 from linkspan.store import findings as store
@@ -25,7 +25,7 @@ def finding_pages(app: FastAPI, hub: Hub, pulse: Pulse) -> None:
 
 def shown(hub: Hub) -> dict[str, object]:
     """What the page shows: the equation of each source, what is in need, and the newest findings."""
-    status = status_of(hub.database, list(hub.config.findings))
+    status = findings_status(hub.database, list(hub.config.findings))
     with hub.database.read() as connection:
         rows = store.newest(connection, limit=NEWEST)
     return {
