@@ -120,3 +120,8 @@ def method_refused(method: str) -> PlatformError:
 def bad_number(name: str, text: str) -> PlatformError:
     """A parameter that counts rows and is no count. That it is refused at all is not verified."""
     return PlatformError(400, "Invalid request parameter", f"{name} is not a number of rows: {text}")
+
+
+def header_missing(name: str) -> PlatformError:
+    """A request without a header that the documentation asks for. The wording is wavetank's own."""
+    return PlatformError(400, "Bad Request", f"The request has no {name} header")

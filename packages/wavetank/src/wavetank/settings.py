@@ -152,6 +152,12 @@ ALL: tuple[Setting, ...] = (
         says="a sysparm_limit or sysparm_offset that is no number, or negative",
     ),
     _choice(
+        "missing_headers",
+        "json",
+        "refused",
+        says="a request without Accept, or a write without Content-Type: JSON is meant, or a 400",
+    ),
+    _choice(
         "json_quotes",
         "double",
         "single_too",

@@ -89,6 +89,26 @@ def test_a_body_in_a_foreign_format_is_415(admin: Any, kind: str) -> None:
     assert admin.call("POST", "incident", content=b"", headers={"Content-Type": kind}).status_code == 201
 
 
+@pytest.mark.claim("media-missing-headers")
+def test_a_request_that_names_no_format(admin: Any, made: Any) -> None:
+    def status(method: str, path: str, **headers: str) -> int:
+        body = b"{}" if method in ("POST", "PATCH") else None
+        request = admin.client.build_request(method, f"/api/now/table/{path}", content=body, headers=headers)
+        if "Accept" not in headers:
+            del request.headers["Accept"]
+        return int(admin.client.send(request).status_code)
+
+    path = f"incident/{made['sys_id']}"
+    both = {"Accept": "*/*", "Content-Type": "application/json"}
+    assert status("GET", path) == 200
+    assert status("PATCH", path) == 200
+    admin.instance.configure({"missing_headers": "refused"})
+    assert [status("GET", path), status("GET", path, Accept="*/*")] == [400, 200]
+    assert [status("PATCH", path, Accept="*/*"), status("PATCH", path, **both)] == [400, 200]
+    assert [status("POST", "incident"), status("POST", "incident", **both)] == [400, 201]
+    assert [status("DELETE", path, Accept="*/*"), status("DELETE", path, **both)] == [400, 204]
+
+
 # ---------------------------------------------------------------- XML out
 
 

@@ -167,6 +167,7 @@ def test_a_field_and_its_value_as_parameters(admin: Any, query: str, where: str)
 
 def test_a_query_goes_before_parameters_that_name_fields(admin: Any) -> None:
     assert len(admin.get("incident?sysparm_query=state=7&state=2")) == 3
+    assert len(admin.get("incident?sysparm_query=&state=7")) == 3
 
 
 # ---------------------------------------------------------------- headers

@@ -77,6 +77,7 @@ def call_of(request: Request, instance: Instance, body: bytes) -> Call:
         raise errors.invalid_table(name)
     if not table.ws_access:
         raise errors.api_refused()
+    _check_headers(request, instance)
     version = _VERSION.match(request.url.path)
     query_string = request.scope["query_string"].decode("latin-1")
     method = request.method
@@ -97,6 +98,16 @@ def call_of(request: Request, instance: Instance, body: bytes) -> Call:
         body=body,
         kind=media.wanted(request.headers.get("accept", "")),
     )
+
+
+def _check_headers(request: Request, instance: Instance) -> None:
+    """Raises PlatformError 400 for a request that does not name its formats, if a setting says so."""
+    if instance.settings.get("missing_headers") != "refused":
+        return
+    needed = ("accept",) if request.method in ("GET", "HEAD") else ("accept", "content-type")
+    for name in needed:
+        if not request.headers.get(name, "").strip():
+            raise errors.header_missing(name.title())
 
 
 def params_of(query_string: str) -> dict[str, str]:
@@ -126,7 +137,7 @@ def readable(call: Call) -> bool:
 
 def query_of(call: Call) -> Query:
     """`sysparm_query`, or else the parameters that name fields (they may hold display values)."""
-    if "sysparm_query" in call.params:
+    if call.params.get("sysparm_query"):
         return parse(
             call.params["sysparm_query"], join_conditions=call.instance.settings.get("join_conditions")
         )
