@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Key = int | str
 Keys = Sequence[Key]
+Param = str | int | float
+MOST_TOTALS = 200
 CHUNK = 500  # rows read at once: some milliseconds, about a megabyte
 
 
@@ -33,16 +35,28 @@ def keys(database: Database, compiled: Compiled, limit: int, offset: int) -> Key
     """The keys of the rows that a query names, in its order."""
     key = key_of(compiled.source.table)
     sql = f"SELECT t0.{key} {compiled.from_sql} WHERE {compiled.where_sql} {compiled.order_sql}"
-    found = database.execute(f"{sql} LIMIT ? OFFSET ?", [*compiled.params, limit, offset])
-    if key == "rowid":
-        return array("q", (row[0] for row in found))
-    return [row[0] for row in found]
+    with database.indexing.watched(compiled):
+        found = database.execute(f"{sql} LIMIT ? OFFSET ?", [*compiled.params, limit, offset])
+        if key == "rowid":
+            return array("q", (row[0] for row in found))
+        return [row[0] for row in found]
 
 
 def total(database: Database, compiled: Compiled) -> int:
-    """How many rows a query names."""
+    """How many rows a query names. Counted anew only when the table has changed, or other tables matter."""
     sql = f"SELECT COUNT(*) {compiled.from_sql} WHERE {compiled.where_sql}"
-    return int(database.execute(sql, compiled.params).fetchone()[0])
+    known: dict[tuple[str, tuple[Param, ...]], tuple[int, int]] = database.kept("totals", dict)
+    alone = " JOIN " not in compiled.from_sql and "SELECT" not in compiled.where_sql
+    revision = database.revision(compiled.source.table.name)
+    if alone and (held := known.get((sql, compiled.params))) is not None and held[0] == revision:
+        return held[1]
+    with database.indexing.watched(compiled):
+        counted = int(database.execute(sql, compiled.params).fetchone()[0])
+    if alone:
+        if len(known) >= MOST_TOTALS:
+            known.clear()
+        known[sql, compiled.params] = revision, counted
+    return counted
 
 
 def identities(database: Database, table: Table, chosen: Keys) -> dict[Key, tuple[str, str]]:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from wavetank.database import physical, schema
 from wavetank.database.dictionary import Definition, Dictionary, Shape, Table, definitions_from_rows
 from wavetank.database.expressions import Context
+from wavetank.database.indexing import Indexing
 from wavetank.database.physical import ForeignFile
 
 __all__ = ["Database", "ForeignFile", "Row", "UnknownField", "UnknownTable"]
@@ -66,6 +67,7 @@ class Database:
         self._images: dict[bytes, _Moment] = {}
         self._kept: dict[Hashable, Any] = {}
         self._kept_revision = -1
+        self.indexing = Indexing(connection)
         self.dictionary = Dictionary()
         self.reload()
 
