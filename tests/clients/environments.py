@@ -34,7 +34,7 @@ HERE = Path(__file__).resolve().parent
 CACHE = ROOT / ".tools" / "clients"
 CLIENTS = tuple(sorted(file.parent.name for file in HERE.glob("*/requirements.txt")))
 # What uv says when it cannot reach an index, as against being refused or given a wrong file.
-UNREACHABLE = ("error sending request", "dns error", "Could not connect", "Failed to fetch", "tunnel error")
+UNREACHABLE = ("error sending request", "dns error", "client error (Connect)")
 PATIENCE = 60
 
 
