@@ -59,7 +59,7 @@ class Cycle(RequestResponseCycle):
             elif name == b"connection" and value.lower() == b"close":
                 self.keep_alive = False
                 continue
-            lines += (_spelt(name), b": ", value, b"\r\n")
+            lines += (spelt(name), b": ", value, b"\r\n")
         lines.append(_KEPT if self.keep_alive else b"Connection: close\r\n")
         if self.chunked_encoding is None:
             # HTTP/1.0 knows no chunks: there the end of the connection is the end of the answer.
@@ -129,5 +129,6 @@ def drop(scope: Mapping[str, Any], *, reset: bool = False) -> None:
 
 
 @functools.lru_cache(maxsize=256)
-def _spelt(name: bytes) -> bytes:
+def spelt(name: bytes) -> bytes:
+    """The name of a header as it was recorded."""
     return _SPELT.get(name.lower()) or name.title()

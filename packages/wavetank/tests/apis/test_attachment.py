@@ -4,13 +4,18 @@ import gzip
 import hashlib
 import json
 from base64 import b64decode, b64encode
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 from httpx import Response
 
+from wavetank.app import Options, create
+from wavetank.clock import Clock
 from wavetank.database import attachments as contents
+from wavetank.database.store import Database
+from wavetank.ids import new_sys_id
 from wavetank.instance import Instance
 
 INCIDENT = "incident"
@@ -118,6 +123,20 @@ def test_a_scan_goes_on_after_other_rows_are_in_place(admin: Any, incident: str)
     assert admin.get(f"/api/now/attachment/{made['sys_id']}")["state"] == "pending"
     admin.instance.clock.advance(5)
     assert admin.get(f"/api/now/attachment/{made['sys_id']}")["state"] == "available"
+
+
+@pytest.mark.claim("attachment-scan")
+def test_a_scan_goes_on_when_the_instance_is_started_again(admin: Any, incident: str, tmp_path: Path) -> None:
+    made, path = attached(admin, incident), tmp_path / "rows.db"
+    stored = Database.open(path, now=Clock().text, new_sys_id=new_sys_id)
+    stored.load_image(admin.instance.database.image())
+    stored.close()
+    instance, _ = create(Options(store=path))
+    instance.clock.freeze()
+    assert instance.database.first("sys_attachment", sys_id=made["sys_id"], state="pending")
+    instance.clock.advance(5)
+    assert instance.database.first("sys_attachment", sys_id=made["sys_id"], state="available")
+    instance.close()
 
 
 @pytest.mark.claim("attachment-download")

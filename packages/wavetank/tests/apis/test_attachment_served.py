@@ -97,3 +97,14 @@ def test_a_length_above_the_limit_is_refused_unread(served: Served) -> None:
     assert detail == (
         "Rejected large REST payload with content-length = 1073741825 bytes. Max allowed: 1073741824 bytes."
     )
+
+
+def test_a_connection_dropped_by_a_request_of_a_batch_is_dropped(served: Served) -> None:
+    fault = {"match": {"table": "problem"}, "do": "drop_before", "times": 1}
+    assert served.ask("POST", "/-/faults", json.dumps(fault)).status in (200, 201)
+    urls = ("/api/now/table/incident?sysparm_limit=1", "/api/now/table/problem?sysparm_limit=1")
+    requests = [{"id": str(number), "method": "GET", "url": url} for number, url in enumerate(urls)]
+    body = json.dumps({"batch_request_id": "1", "rest_requests": requests})
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+        served.ask("POST", "/api/now/v1/batch", body)
+    assert len(json.load(served.ask("POST", "/api/now/v1/batch", body))["serviced_requests"]) == 2

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from wavetank.database.shipped import sys_id_for
+from wavetank.security.policies import TABLE_API
+
 PATH = "/api/now/v1/batch"
 CANCELLED = "Transaction cancelled: maximum execution time exceeded"
 
@@ -136,6 +139,21 @@ def test_the_caller_is_the_caller_throughout(admin: Any) -> None:
 
 
 @pytest.mark.claim("batch-front-door")
+def test_an_access_policy_decides_about_each_request(admin: Any) -> None:
+    database = admin.instance.database
+    every = {f"apply_all_{name}": "true" for name in ("methods", "resources", "versions", "tables")}
+    tables = {"name": "Tokens only", "active": "true", "api": TABLE_API, "api_path": "now/table", **every}
+    policy = database.insert("sys_api_access_policy", tables)["sys_id"]
+    tokens = sys_id_for("std_http_auth", "oauth")
+    profile = {"api_access_policy": policy, "inbound_auth_profile": tokens}
+    database.insert("sys_auth_profile_mapping", profile)
+    table = part("1", "/api/now/table/incident?sysparm_limit=1")
+    statistics = part("2", "/api/now/stats/incident?sysparm_count=true")
+    replies = post(admin, table, statistics)["serviced_requests"]
+    assert [reply["status_code"] for reply in replies] == [401, 200]
+
+
+@pytest.mark.claim("batch-front-door")
 def test_a_batch_needs_a_caller(admin: Any) -> None:
     admin.client.auth = None
     body = {"batch_request_id": "1", "rest_requests": [part("1", "/api/now/table/incident")]}
@@ -149,7 +167,7 @@ def test_rate_limits_count_each_request(admin: Any) -> None:
     url = "/api/now/table/incident?sysparm_limit=1"
     replies = post(admin, *(part(str(each), url) for each in range(3)))["serviced_requests"]
     assert [reply["status_code"] for reply in replies] == [200, 200, 429]
-    assert header(replies[0], "X-Ratelimit-Limit") == "2"
+    assert header(replies[0], "X-RateLimit-Limit") == "2"
 
 
 @pytest.mark.claim("batch-front-door")

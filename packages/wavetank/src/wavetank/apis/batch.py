@@ -27,6 +27,7 @@ from wavetank import errors
 from wavetank.apis import media
 from wavetank.errors import PlatformError
 from wavetank.front import PART
+from wavetank.transport import spelt
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -289,15 +290,11 @@ def _shown(item: Item, reply: Reply, seconds: float) -> dict[str, Any]:
 
 def _headers(reply: Reply) -> list[Mapping[str, str]]:
     shown = [
-        {"name": _title(name), "value": value.decode("latin-1")}
+        {"name": spelt(name).decode("latin-1"), "value": value.decode("latin-1")}
         for name, value in reply.headers
         if name not in _NOT_SHOWN
     ]
     return [*shown, {"name": "Content-Length", "value": str(len(reply.body))}]
-
-
-def _title(name: bytes) -> str:
-    return "-".join(part.capitalize() for part in name.decode("latin-1").split("-"))
 
 
 def _phrase(status: int) -> str:
