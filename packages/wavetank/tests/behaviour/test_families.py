@@ -214,6 +214,22 @@ def test_a_rejected_change_is_new_again(add: Make, edit: Make) -> None:
     assert (row["state"], row["approval"]) == ("-5", "rejected")
 
 
+@pytest.mark.claim("change-approved")
+def test_an_approved_change_goes_on(add: Make, edit: Make) -> None:
+    made = edit("change_request", add("change_request"), state="-4")
+    row = edit("change_request", made, approval="approved")
+    assert (row["state"], row["approval"]) == ("-3", "not requested")
+    assert edit("change_request", made, approval="approved")["state"] == "-2"
+
+
+@pytest.mark.claim("task-active")
+def test_active_and_state_of_a_task_go_together(make: Make, add: Make, edit: Make) -> None:
+    assert edit("incident", make(), active="false", description="x")["active"] == "true"
+    made = add("sc_task")
+    assert edit("sc_task", made, active="false")["state"] == "3"
+    assert edit("sc_task", made, active="true")["state"] == "1"
+
+
 @pytest.mark.claim("states-collide")
 def test_the_same_number_is_another_state_in_another_class(instance: Instance, make: Make, add: Make) -> None:
     held, closed = make(state="3"), add("task", state="3")

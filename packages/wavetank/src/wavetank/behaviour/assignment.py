@@ -18,7 +18,6 @@ class Assignment:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._seen: tuple[int, int] = (-1, -1)
         self._kept: dict[str, list[Row]] = {}
 
     def run(self, change: Change) -> None:
@@ -31,10 +30,11 @@ class Assignment:
                 row["assignment_group"], row["assigned_to"] = rule["group"], rule["user"]
                 return
 
+    def forget(self) -> None:
+        """Assignment rules have changed."""
+        self._kept = {}
+
     def _of(self, table: str) -> list[Row]:
-        seen = (self._database.revision(TABLE), self._database.dictionary.revision)
-        if seen != self._seen:
-            self._seen, self._kept = seen, {}
         if table not in self._kept:
             above = ",".join(self._database.dictionary.hierarchy(table))
             self._kept[table] = self._database.select(TABLE, f"active=true^tableIN{above}^ORDERBYorder")

@@ -43,6 +43,16 @@ def transition(change: Change) -> None:
         custom.abort(change, CHECK, sys_id_for("sys_script", "change_request", CHECK))
 
 
+def approved(change: Change) -> None:
+    """An approved change goes on: from Assess to Authorize, where approval begins anew, then to Scheduled."""
+    if not change.changes_to("approval", "approved") or change.changes("state"):
+        return
+    if change.row["state"] == ASSESS:
+        change.row["state"], change.row["approval"] = AUTHORIZE, "not requested"
+    elif change.row["state"] == AUTHORIZE:
+        change.row["state"] = SCHEDULED
+
+
 def rejected(change: Change) -> None:
     """A rejected change goes back to New."""
     if change.changes_to("approval", _REJECTED) and change.row["state"] in (ASSESS, AUTHORIZE):

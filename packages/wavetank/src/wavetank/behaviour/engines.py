@@ -20,6 +20,12 @@ class Engines:
         self._policies = Policies(database)
         self._lookups = Lookups(database)
 
+    def forget(self) -> None:
+        """Rows that the engines go by have changed."""
+        self._assignment.forget()
+        self._policies.forget()
+        self._lookups.forget()
+
     def run(self, change: Change) -> None:
         """Complete and check a write. Raises PlatformError when a data policy refuses it."""
         if change.operation == "delete":

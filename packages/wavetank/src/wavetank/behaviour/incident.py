@@ -28,8 +28,8 @@ def caller_answers(change: Change) -> None:
 
 
 def reopen(change: Change) -> None:
-    """An incident that is not Closed or Canceled is active."""
-    if change.changes("state") and change.row["state"] not in {CLOSED, CANCELED}:
+    """An incident that is not Closed or Canceled is active, also against what is written."""
+    if change.row["active"] == "false" and change.row["state"] not in {CLOSED, CANCELED}:
         change.row["active"] = "true"
 
 

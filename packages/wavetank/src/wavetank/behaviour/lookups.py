@@ -20,8 +20,8 @@ class Lookups:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._matrix: tuple[int, dict[tuple[str, str], str]] = (-1, {})
-        self._assignments: tuple[int, list[Row]] = (-1, [])
+        self._matrix: dict[tuple[str, str], str] | None = None
+        self._assignments: list[Row] | None = None
 
     def prioritize(self, change: Change) -> None:
         """The priority of incidents and problems always follows; one that is written is overwritten."""
@@ -40,15 +40,17 @@ class Lookups:
                 change.row.update((name, row[name]) for name in _ASSIGNED if row[name])
                 return
 
+    def forget(self) -> None:
+        """Lookup rows have changed."""
+        self._matrix = self._assignments = None
+
     def _priorities(self) -> dict[tuple[str, str], str]:
-        revision = self._database.revision(PRIORITIES)
-        if self._matrix[0] != revision:
+        if self._matrix is None:
             rows = self._database.find(PRIORITIES, active="true")
-            self._matrix = (revision, {(row["impact"], row["urgency"]): row["priority"] for row in rows})
-        return self._matrix[1]
+            self._matrix = {(row["impact"], row["urgency"]): row["priority"] for row in rows}
+        return self._matrix
 
     def _rows(self) -> list[Row]:
-        revision = self._database.revision(ASSIGNMENTS)
-        if self._assignments[0] != revision:
-            self._assignments = (revision, self._database.select(ASSIGNMENTS, "active=true^ORDERBYorder"))
-        return self._assignments[1]
+        if self._assignments is None:
+            self._assignments = self._database.select(ASSIGNMENTS, "active=true^ORDERBYorder")
+        return self._assignments

@@ -41,8 +41,7 @@ class Metrics:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._seen = -1
-        self._definitions: dict[str, list[Row]] = {}
+        self._definitions: dict[str, list[Row]] | None = None
         self._pending: list[Event] = []
 
     def note(self, change: Change) -> None:
@@ -65,6 +64,10 @@ class Metrics:
             self._run(instance, events)
 
     def forget(self) -> None:
+        """Definitions have changed."""
+        self._definitions = None
+
+    def drop(self) -> None:
         """Drop what is pending: other rows are in place."""
         self._pending = []
 
@@ -81,9 +84,8 @@ class Metrics:
             self._database.insert_many(TABLE, starts)
 
     def _of(self, table: str) -> list[Row]:
-        revision = self._database.revision(DEFINITIONS)
-        if revision != self._seen:
-            self._seen, self._definitions = revision, {}
+        if self._definitions is None:
+            self._definitions = {}
             for row in self._database.find(DEFINITIONS, active="true", type=DURATION):
                 self._definitions.setdefault(row["table"], []).append(row)
         return self._definitions.get(table, [])

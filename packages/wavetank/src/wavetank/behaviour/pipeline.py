@@ -18,6 +18,7 @@ from wavetank.behaviour.metrics import Metrics
 from wavetank.behaviour.program import Program, Programs
 from wavetank.database import audit, journal
 from wavetank.database.choices import Choices
+from wavetank.database.dictionary import Table
 from wavetank.database.expressions import NotAllowed, evaluate
 from wavetank.database.numbers import Numbers
 from wavetank.database.store import Database, Row
@@ -32,6 +33,19 @@ _NUMBER = "getNextObjNumberPadded"
 _STAMPS = ("sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by", "sys_mod_count")
 
 
+# The rows that say what happens around a write.
+_CONFIGURATION = (
+    "sys_script",
+    "sys_dictionary",
+    "sys_data_policy2",
+    "sys_data_policy_rule",
+    "sysrule_assignment",
+    "dl_matcher",
+    "metric_definition",
+    "sys_number",
+)
+
+
 class Behaviour:
     """The rules and engines of one instance. `scripting` is the seam for JavaScript rules."""
 
@@ -42,6 +56,21 @@ class Behaviour:
         self.choices = Choices(database)
         self.metrics = Metrics(database)
         self.numbers = Numbers(database)
+        self._database = database
+        self._seen: tuple[int, int] = (-1, -1)
+
+    def refresh(self) -> None:
+        """Forget what was made of rows that have changed since; each write begins with it."""
+        seen = (self._database.revision(*_CONFIGURATION), self._database.dictionary.revision)
+        if seen != self._seen:
+            self._seen = seen
+            for part in (self.programs, self.engines, self.metrics, self.numbers):
+                part.forget()
+
+    def program(self, table: Table) -> Program:
+        """The program of a table as it is now."""
+        self.refresh()
+        return self.programs.of(table)
 
 
 def insert(instance: Instance, who: Session | None, table: str, values: Mapping[str, str]) -> Row:
@@ -52,7 +81,7 @@ def insert(instance: Instance, who: Session | None, table: str, values: Mapping[
     """
     database = instance.database
     known = database.known(table)
-    program = instance.behaviour.programs.of(known)
+    program = instance.behaviour.program(known)
     change = Change(instance, who, "insert", known, None, dict(program.blank), frozenset(values))
     _compute(change, program)
     _apply(change, values)
@@ -88,7 +117,7 @@ def update(
         previous = row
     else:
         previous = database.get(known.name, row["sys_id"]) or row
-    program = instance.behaviour.programs.of(known)
+    program = instance.behaviour.program(known)
     change = Change(instance, who, "update", known, previous, dict(previous), frozenset(values))
     _apply(change, values)
     with database.transaction():
@@ -117,7 +146,7 @@ def delete(instance: Instance, who: Session | None, table: str, row: Row) -> Non
     known = database.known(row.get("sys_class_name") or table)
     if not known.shared:
         known = database.known(table)
-    program = instance.behaviour.programs.of(known)
+    program = instance.behaviour.program(known)
     previous = database.get(known.name, row["sys_id"]) or row
     change = Change(instance, who, "delete", known, previous, dict(previous))
     with database.transaction():

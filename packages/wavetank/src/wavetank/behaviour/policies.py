@@ -30,7 +30,6 @@ class Policies:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._seen: tuple[int, int] = (-1, -1)
         self._kept: dict[str, tuple[Policy, ...]] = {}
 
     def check(self, change: Change) -> None:
@@ -48,13 +47,11 @@ class Policies:
         if locked:
             raise _refusal("read only", change, locked)
 
+    def forget(self) -> None:
+        """Policies have changed."""
+        self._kept = {}
+
     def _of(self, table: str) -> tuple[Policy, ...]:
-        seen = (
-            self._database.revision("sys_data_policy2", "sys_data_policy_rule"),
-            self._database.dictionary.revision,
-        )
-        if seen != self._seen:
-            self._seen, self._kept = seen, {}
         if table not in self._kept:
             names = self._database.dictionary.hierarchy(table)
             rows = [

@@ -54,25 +54,25 @@ class Programs:
     def __init__(self, database: Database, engine: Callable[[], ScriptEngine | None]) -> None:
         self._database = database
         self._engine = engine
-        self._seen: tuple[int, int] = (-1, -1)
-        self._rows: dict[str, list[Row]] = {}
+        self._rows: dict[str, list[Row]] | None = None
         self._kept: dict[str, Program] = {}
 
     def of(self, table: Table) -> Program:
         """The program of a class, with the rules of the classes above it."""
-        seen = (self._database.revision("sys_script", "sys_dictionary"), self._database.dictionary.revision)
-        if seen != self._seen:
-            self._seen = seen
-            self._kept = {}
-            self._rows = {}
-            for row in self._database.find("sys_script", active="true"):
-                self._rows.setdefault(row["collection"], []).append(row)
         found = self._kept.get(table.name)
         if found is None:
             found = self._kept[table.name] = self._make(table)
         return found
 
+    def forget(self) -> None:
+        """Rules or dictionary have changed."""
+        self._rows, self._kept = None, {}
+
     def _make(self, table: Table) -> Program:
+        if self._rows is None:
+            self._rows = {}
+            for row in self._database.find("sys_script", active="true"):
+                self._rows.setdefault(row["collection"], []).append(row)
         names = self._database.dictionary.hierarchy(table.name)
         rows = [row for name in names for row in self._rows.get(name, ())]
         steps = sorted((self._step(row) for row in rows), key=lambda step: step.order)

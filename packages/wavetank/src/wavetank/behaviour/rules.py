@@ -130,6 +130,7 @@ BUILT_IN: tuple[Rule, ...] = (
     Rule("Problem resolved", "problem", 70, problem.resolved, "who resolved it and when"),
     Rule("Cancel open problem tasks", "problem", 210, problem.tasks, "open tasks end with their problem", "after", UPDATE),
     Rule("Resolve waiting incidents", "problem", 220, problem.incidents, "incidents that wait for the problem are resolved", "after", UPDATE),
+    Rule("Approved change", "change_request", 30, change_request.approved, "an approved change goes on", on=UPDATE),
     Rule("Rejected change", "change_request", 40, change_request.rejected, "a rejected change is New again", on=UPDATE),
     Rule(change_request.CHECK, "change_request", 50, change_request.transition, "a step that the model lacks is refused", on=UPDATE),
     Rule("Change reverted to New", "change_request", 60, change_request.reverted, "nothing is asked of approvers any more", on=UPDATE),

@@ -58,11 +58,15 @@ def closer(change: Change) -> None:
 
 
 def reopener(change: Change) -> None:
-    """An open state makes an inactive task active again."""
-    if change.table.name == "incident" or not change.changes("state"):
+    """An open state makes an inactive task active again; a closed task that is made active is open again."""
+    if change.table.name == "incident":
         return
-    if change.row["active"] == "false" and change.row["state"] not in closed_states(change):
-        change.row["active"] = "true"
+    row = change.row
+    if change.changes("state") and row["active"] == "false" and row["state"] not in closed_states(change):
+        row["active"] = "true"
+    plain = change.table.name not in CLOSED and not change.changes("state")
+    if plain and change.changes_to("active", "true") and row["state"] in _CLOSED_TASK:
+        row["state"] = "1"
 
 
 def closed_states(change: Change) -> tuple[str, ...]:

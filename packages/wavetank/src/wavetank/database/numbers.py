@@ -12,11 +12,10 @@ RULES, COUNTERS = "sys_number", "sys_number_counter"
 
 
 class Numbers:
-    """The number series of an instance, kept until their rows change."""
+    """The number series of an instance."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._seen: tuple[int, int] = (-1, -1)
         self._rules: dict[str, Row | None] = {}
         self._counters: tuple[int, dict[str, Row]] = (-1, {})
 
@@ -27,11 +26,12 @@ class Numbers:
             return ""
         return rule["prefix"] + str(self._draw(rule)).zfill(int(rule["maximum_digits"] or 7))
 
+    def forget(self) -> None:
+        """Rows of sys_number have changed."""
+        self._rules = {}
+
     def _rule(self, table: str) -> Row | None:
         """The series of the nearest class that has one."""
-        seen = (self._database.revision(RULES), self._database.dictionary.revision)
-        if seen != self._seen:
-            self._seen, self._rules = seen, {}
         if table not in self._rules:
             above = self._database.dictionary.hierarchy(table)
             found = (self._database.first(RULES, category=name) for name in above)
