@@ -8,6 +8,7 @@ import asyncio
 import logging
 import math
 import re
+import sqlite3
 import time
 import zlib
 from collections.abc import Mapping
@@ -266,10 +267,11 @@ class Front:
             await answers.page(414, "Request-URI Too Long").send(send)
             return
         under_way = False
+        database = self._instance.database
 
         async def watched(message: Message) -> None:
             nonlocal under_way
-            under_way = True
+            under_way, database.deadline = True, None
             await send(message)
 
         try:
@@ -277,6 +279,8 @@ class Front:
                 self._admit(exchange)
             else:
                 self._recognise(exchange)
+            if exchange.receive is None:
+                database.deadline = scope.get("state", {}).get(DEADLINE)
             await self._call(exchange, watched)
             return
         except Gone:
@@ -285,12 +289,17 @@ class Front:
             answer = answers.refusal(refused, exchange.accept)
         except HTTPException as refused:
             answer = _unrouted(refused, exchange)
-        except Exception:
+        except Exception as failure:
+            if isinstance(failure, sqlite3.OperationalError) and str(failure) == "interrupted":
+                await answers.cancelled(exchange.accept).send(send)
+                return
             log.exception("%s %s failed", exchange.method, exchange.path)
             if under_way:  # nothing can be said any more; the connection ends short of its last chunk
                 raise
             failed = PlatformError(500, "Internal Server Error", "wavetank itself failed; see its log")
             answer = answers.refusal(failed, exchange.accept)
+        finally:
+            database.deadline = None
         await answer.send(send)
 
     def _admit(self, exchange: Exchange) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
+
+from isal import isal_zlib
 
 from wavetank import answers, transport
 from wavetank.answers import Gone, Message, Send
@@ -91,7 +92,7 @@ class Outlet:
         accepts = b"gzip" in self._exchange.headers.get(b"accept-encoding", b"")
         long = more or len(body) >= GZIP_FROM
         if accepts and long and not self._sized():
-            self._packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+            self._packer = isal_zlib.compressobj(1, wbits=31)
             self._headers.append((b"content-encoding", b"gzip"))
         await self._send({"type": "http.response.start", "status": self.status, "headers": self._headers})
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ Row = dict[str, str]
 Kept = TypeVar("Kept")
 MOST_KEPT = 2000
 MOST_IMAGES = 3
+STEPS = 100_000  # of SQLite's machine, a few milliseconds, between two looks at the clock
 
 
 class UnknownField(ValueError):
@@ -68,6 +70,9 @@ class Database:
         self._kept: dict[Hashable, Any] = {}
         self._kept_revision = -1
         self.indexing = Indexing(connection)
+        # Until when statements may run, on the clock of time.perf_counter; longer ones are interrupted.
+        self.deadline: float | None = None
+        connection.set_progress_handler(self._overdue, STEPS)
         self.dictionary = Dictionary()
         self.reload()
 
@@ -100,6 +105,9 @@ class Database:
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute("PRAGMA cache_size=-65536")
         return cls(connection, now=now, new_sys_id=new_sys_id)
+
+    def _overdue(self) -> int:
+        return int(self.deadline is not None and time.perf_counter() > self.deadline)
 
     def close(self) -> None:
         """Close the file; the snapshots are gone."""
