@@ -235,6 +235,13 @@ ALL: tuple[Setting, ...] = (
         says="whether an empty field meets what says what it is not: !=, NOT LIKE, NOT IN, NSAMEAS, NOTON",
     ),
     _choice("null_word", "empty", "literal", says="the value NULL after = or != in a query"),
+    _choice("empty_value", "empty", "ignored", says="a condition = or != without a value in a query"),
+    _choice(
+        "journal_query",
+        "entries",
+        "column",
+        says="what a condition on a journal field looks at: the entries, or the record's own empty column",
+    ),
     _choice(
         "join_conditions",
         "all",
@@ -248,6 +255,13 @@ ALL: tuple[Setting, ...] = (
         says="RELATIVE conditions in days and more: counted from this second, or in whole days",
     ),
     _choice("now_date_time", "utc", "session", says="the time zone of gs.nowDateTime() in a query"),
+    _choice("attachment_empty", "refused", "accepted", says="a file without a single byte"),
+    _choice(
+        "batch_bad_item",
+        "answered",
+        "unserviced",
+        says="a request of a batch that cannot be asked at all: answered with its error, or left unserviced",
+    ),
     Setting("batch_quota_seconds", 30, (), "a batch longer than this leaves its other requests unserviced"),
 )
 

@@ -293,6 +293,10 @@ def test_other_parameters_are_ignored(admin: Any, incident: str) -> None:
 @pytest.mark.claim("attachment-empty")
 def test_an_empty_file_is_refused(admin: Any, incident: str) -> None:
     assert refused(upload(admin, incident, b"")) == NO_FILE
+    admin.instance.settings.update({"attachment_empty": "accepted"})
+    made = attached(admin, incident, b"")
+    assert (made["size_bytes"], made["hash"]) == ("0", hashlib.sha256(b"").hexdigest())
+    assert admin.call("GET", f"/api/now/attachment/{made['sys_id']}/file").content == b""
 
 
 @pytest.mark.claim("attachment-content-type")

@@ -217,12 +217,21 @@ def test_what_a_batch_cannot_hold_is_that_requests_error(admin: Any) -> None:
     for name in ("body", "absolute", "control", "climbing", "page", "nested"):
         status, message, detail = error_of(replies[name])
         assert status == 400
-        assert replies[name]["error_message"] == detail or message
+        assert replies[name]["error_message"] == (detail or message)
     assert error_of(replies["absolute"])[1] == "Requested URI does not represent any resource"
     assert error_of(replies["nested"])[1] == "Invalid batch request"
     assert replies["method"]["status_code"] == 405
     assert error_of(replies["table"]) == (400, "Invalid table no_such_table", None)
     assert replies["good"]["status_code"] == 200
+
+
+@pytest.mark.claim("batch-refused-item")
+def test_what_a_batch_cannot_hold_may_be_left_unserviced(admin: Any) -> None:
+    admin.instance.settings.update({"batch_bad_item": "unserviced"})
+    good = "/api/now/table/incident?sysparm_limit=1"
+    made = post(admin, part("1", good), part("2", "http://elsewhere.example" + good), part("3", good))
+    assert [reply["id"] for reply in made["serviced_requests"]] == ["1", "3"]
+    assert made["unserviced_requests"] == ["2"]
 
 
 @pytest.mark.claim("batch-refused-item")

@@ -120,7 +120,8 @@ async def _served(request: Request, instance: Instance, number: str, items: list
     started = time.perf_counter()
     quota = float(instance.settings.get("batch_quota_seconds"))
     serviced: list[dict[str, Any]] = []
-    for item in items:
+    unserviced = [item.id for item in items]
+    for index, item in enumerate(items):
         at = time.perf_counter()
         left = quota - (at - started)
         # Four characters of base64 are three bytes.
@@ -131,11 +132,14 @@ async def _served(request: Request, instance: Instance, number: str, items: list
             return Response(status_code=500)  # nobody reads it
         if len(reply.body) > most_out:
             break
+        if reply.problem and instance.settings.get("batch_bad_item") == "unserviced":
+            continue
         serviced.append(_shown(item, reply, time.perf_counter() - at))
+        unserviced[index] = ""
     value = {
         "batch_request_id": number,
         "serviced_requests": serviced,
-        "unserviced_requests": [item.id for item in items[len(serviced) :]],
+        "unserviced_requests": [each for each in unserviced if each],
     }
     return media.answer("json", value)
 

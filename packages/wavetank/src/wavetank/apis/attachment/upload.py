@@ -151,7 +151,7 @@ def _take(spool: Spool, data: bytes) -> None:
 
 def _attached(request: Request, instance: Instance, place: Place, spool: Spool) -> Response:
     content = spool.finish()
-    if not content.size:
+    if not content.size and instance.settings.get("attachment_empty") == "refused":
         raise refusals.file_missing()
     with instance.lock:
         # Looked at again: while the file came in, its record may have gone.
