@@ -124,6 +124,8 @@ class Instance:
             refused_script=settings.get("refused_script"),
             negation_on_empty=settings.get("negation_on_empty"),
             null_word=settings.get("null_word"),
+            empty_value=settings.get("empty_value"),
+            journal_query=settings.get("journal_query"),
             join_conditions=settings.get("join_conditions"),
             relative_days=settings.get("relative_days"),
             now_date_time=settings.get("now_date_time"),

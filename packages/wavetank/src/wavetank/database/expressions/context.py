@@ -50,6 +50,8 @@ class Context:
     refused_script: str = "no_rows"
     negation_on_empty: str = "left_out"
     null_word: str = "empty"
+    empty_value: str = "empty"
+    journal_query: str = "entries"
     join_conditions: str = "all"
     relative_days: str = "moment"
     now_date_time: str = "utc"

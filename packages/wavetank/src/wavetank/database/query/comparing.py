@@ -25,6 +25,8 @@ def negated(scope: Scope, column: Column, sql: Sql) -> Sql:
 
 
 def equal(scope: Scope, column: Column, text: str) -> Sql:
+    if text == "" and scope.context.empty_value == "ignored":
+        return ALWAYS
     if _means_empty(scope, text):
         return empty(scope, column, text)
     values = values_of(scope, column, text)
@@ -39,6 +41,8 @@ def equal(scope: Scope, column: Column, text: str) -> Sql:
 
 
 def not_equal(scope: Scope, column: Column, text: str) -> Sql:
+    if text == "" and scope.context.empty_value == "ignored":
+        return ALWAYS
     if _means_empty(scope, text):
         return not_empty(scope, column, text)
     values = values_of(scope, column, text)
@@ -46,9 +50,7 @@ def not_equal(scope: Scope, column: Column, text: str) -> Sql:
         sql, params = one_of(column, values)
         return negated(scope, column, (f"NOT ({sql})", params))
     value = values[0]
-    if value == "":
-        return f"{column.sql} <> ''", []
-    if column.field.type == "boolean":
+    if value == "" or column.field.type == "boolean":
         return f"{column.sql} <> ?", [value]
     if column.field.is_number and (number := number_of(value)) is not None:
         return negated(scope, column, (f"IFNULL({number_sql(column)} <> ?, 1)", [number]))

@@ -222,7 +222,8 @@ _JOURNALS = {"comments_and_work_notes": ("comments", "work_notes")}
 def has_many(scope: Scope, column: Column) -> bool:
     """Whether a field's values are rows elsewhere: the entries of a journal, the roles of a user."""
     if column.field.is_journal:
-        return scope.dictionary.table("sys_journal_field") is not None
+        entries = scope.context.journal_query == "entries"
+        return entries and scope.dictionary.table("sys_journal_field") is not None
     return column.field.type == "user_roles" and scope.dictionary.table("sys_user_has_role") is not None
 
 

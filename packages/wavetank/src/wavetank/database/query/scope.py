@@ -80,13 +80,14 @@ def either(parts: Sequence[Sql], word: str = "OR") -> Sql:
 
 
 def class_condition(scope: Scope) -> tuple[list[str], list[Param]]:
-    """What keeps rows of other classes out of a physical table that several classes share."""
+    """What keeps rows of other classes out of a physical table that several classes share.
+
+    The planner is told that it keeps about a quarter: an index on a condition or on the order is better.
+    """
     table = scope.source.table
     if table.name == table.root or not table.shared:
         return [], []
-    below = scope.dictionary.descendants(table.name)
+    names = [table.name, *scope.dictionary.descendants(table.name)]
     column = f'{scope.source.name}."sys_class_name"'
-    if not below:
-        return [f"{column} = ?"], [table.name]
-    marks = ", ".join("?" * (1 + len(below)))
-    return [f"{column} IN ({marks})"], [table.name, *below]
+    test = f"{column} IN ({', '.join('?' * len(names))})" if len(names) > 1 else f"{column} = ?"
+    return [f"likelihood({test}, 0.25)"], [*names]
