@@ -42,6 +42,22 @@ def keys(database: Database, compiled: Compiled, limit: int, offset: int) -> Key
         return [row[0] for row in found]
 
 
+def record(database: Database, table: Table, sys_id: str) -> Keys:
+    """The key of the row with a sys_id: one, or none."""
+    found = database.execute(*_record(database, table, sys_id)).fetchone()
+    return [] if found is None else [found[0]]
+
+
+def _record(database: Database, table: Table, sys_id: str) -> tuple[str, tuple[str, ...]]:
+    def make() -> tuple[str, tuple[str, ...]]:
+        terms, params = database.class_condition(table)
+        where = " AND ".join([*terms, 't0."sys_id" = ?'])
+        return f'SELECT t0.{key_of(table)} FROM "{table.root}" t0 WHERE {where}', tuple(params)  # noqa: S608
+
+    sql, params = database.kept(("record", table.name), make)
+    return sql, (*params, sys_id)
+
+
 def total(database: Database, compiled: Compiled) -> int:
     """How many rows a query names. Counted anew only when the table has changed, or other tables matter."""
     sql = f"SELECT COUNT(*) {compiled.from_sql} WHERE {compiled.where_sql}"

@@ -226,8 +226,11 @@ class Database:
             known = (self.dictionary.table(name) for name in tables)
             cached = (shape, tuple({table.root for table in known if table}))
             self._roots[tables] = cached
-        # The last write to any of them: no later one can have a smaller number.
-        return max((self._revisions.get(root, 0) for root in cached[1]), default=0) or self._floor
+        newest, written = self._floor, self._revisions
+        for root in cached[1]:  # the last write to any of them: no later one can have a smaller number
+            if root in written and written[root] > newest:
+                newest = written[root]
+        return newest
 
     # -- writing
 

@@ -91,6 +91,7 @@ class Access:
         self._rules: dict[tuple[str, str], list[Rule]] = {}
         self._tables: dict[tuple[frozenset[str], str, str], Decision] = {}
         self._fields: dict[tuple[frozenset[str], str, str], _Fields] = {}
+        self._needs: dict[tuple[str, frozenset[str], str, str], bool] = {}
         self._compiled: dict[tuple[str, str, str], query.Compiled] = {}
 
     def table(self, session: Session, operation: Operation, table: str) -> bool:
@@ -105,12 +106,16 @@ class Access:
             return False
         if operation == "read" and table == attachments.TABLE:
             return True
-        classes = (table, *self._instance.dictionary.descendants(table))
         own = self._table(session, operation, table)
-        return any(
-            decision.needs_row or decision.allowed != own.allowed
-            for decision in (self._table(session, operation, each) for each in classes)
-        )
+        key = ("rows", session.roles, operation, table)
+        needed = self._needs.get(key)
+        if needed is None:
+            classes = (table, *self._instance.dictionary.descendants(table))
+            needed = self._needs[key] = any(
+                decision.needs_row or decision.allowed != own.allowed
+                for decision in (self._table(session, operation, each) for each in classes)
+            )
+        return needed
 
     def row(self, session: Session, operation: Operation, table: str, row: Mapping[str, str]) -> bool:
         """The table gate for one row, as the class the row is of."""
@@ -147,8 +152,15 @@ class Access:
         """Whether some field's rule, of the table or of a class below it, has a condition to ask per row."""
         if self._off:
             return False
-        classes = (table, *self._instance.dictionary.descendants(table))
-        return any(self._field_decisions(session, operation, each).open for each in classes)
+        self._refresh()
+        key = ("fields", session.roles, operation, table)
+        needed = self._needs.get(key)
+        if needed is None:
+            classes = (table, *self._instance.dictionary.descendants(table))
+            needed = self._needs[key] = any(
+                self._field_decisions(session, operation, each).open for each in classes
+            )
+        return needed
 
     def seen(self, session: Session, table: str, rows: Sequence[Identity]) -> frozenset[str]:
         """The sys_ids of those of the rows (sys_id, class) that may be read: as `row`, for many at once."""
@@ -425,6 +437,7 @@ class Access:
         self._revision = revision
         self._tables.clear()
         self._fields.clear()
+        self._needs.clear()
         self._compiled.clear()
         self._rules = _read(self._instance)
 

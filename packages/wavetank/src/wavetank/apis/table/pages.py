@@ -130,6 +130,13 @@ class Sight:
         return groups
 
 
+def record(call: Call, sys_id: str) -> bytes | None:
+    """The JSON text of one record as the caller may see it; None when there is none to see."""
+    with call.instance.lock:
+        keys = listing.record(call.instance.database, call.table, sys_id)
+        return next(iter(Sight(call).texts(keys)), None) if keys else None
+
+
 def page_of(call: Call, compiled: Compiled, limit: int, offset: int) -> list[dict[str, Any]]:
     """The rows of a page as objects."""
     return list(Page(call, compiled, limit, offset).rows())

@@ -22,8 +22,8 @@ from wavetank.apis.table.call import (
     query_refused,
     readable,
 )
-from wavetank.apis.table.pages import Page, total_of
-from wavetank.database.query import Condition, Query, compile_query
+from wavetank.apis.table.pages import Page, record, total_of
+from wavetank.database.query import compile_query
 
 DEFAULT_LIMIT = 10_000
 # Tables that say no instead of showing nothing (measured on a developer instance).
@@ -103,10 +103,7 @@ def shown_record(call: Call, sys_id: str) -> Any:
     """One record as the caller may see it, ready for `answer`; None when there is none to see."""
     if not readable(call):
         return None
-    query = Query(blocks=(((Condition("sys_id", "=", sys_id),),),))
-    compiled = compile_query(call.instance.dictionary, call.table.name, query, context_of(call))
-    page = Page(call, compiled, 1, 0)
-    if call.kind != "json":
-        return next(page.rows(), None)
-    text = next(page.chunks(), None)
-    return None if text is None else msgspec.Raw(text)
+    text = record(call, sys_id)
+    if text is None:
+        return None
+    return msgspec.Raw(text) if call.kind == "json" else msgspec.json.decode(text)
