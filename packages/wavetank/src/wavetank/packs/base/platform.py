@@ -86,6 +86,10 @@ _PROPERTIES = {
     "glide.email.smtp.active": "false",
     "glide.email.read.active": "false",
     "glide.attachment.extensions": "",
+    "glide.attachment.role": "public",
+    "com.glide.attachment.max_size": "1024",
+    "glide.rest.batch.max.inputSize": "5",
+    "glide.rest.batch.max.outputSize": "10",
     "glide.script.block.client.globals": "false",
     "glide.script.use.sandbox": "true",
     "glide.security.use_csrf_token": "true",
@@ -159,7 +163,7 @@ def _counters() -> Rows:
 
 def _properties() -> Rows:
     for name, value in _PROPERTIES.items():
-        kind = "boolean" if value in {"true", "false"} else "string"
+        kind = "boolean" if value in {"true", "false"} else "integer" if value.isdecimal() else "string"
         yield {"sys_id": sys_id_for("sys_properties", name), "name": name, "value": value, "type": kind}
 
 
