@@ -28,6 +28,7 @@ from wavetank.database.store import Database
 _COLUMNS_AT_ONCE = 48
 _MOST_REMEMBERED = 20_000  # pieces of one column
 NOTHING: frozenset[str] = frozenset()
+_Showers = Callable[[Column, set[str]], formats.Shower]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +102,13 @@ class Renderer:
             return {}
         found, sys_ids, *values = zip(*rows, strict=True)
         texts = self._journal_texts(columns, sys_ids)
+        blanks: dict[str, str] = self._database.kept(("blanks", self._table.name, self._style.mode), dict)
         pieces: list[Iterable[str]] = []
         for index, (key, column) in enumerate(columns.items()):
             known = self._pieces.get(key)
             if known is None:
-                known = self._pieces[key] = _Pieces(self._style, column, self._shower)
+                known = self._pieces[key] = _Pieces(self._style, column, self._shower, blanks.get(key))
+                blanks[key] = known.blank
             if column.field.is_journal:
                 pieces.append([known.entry(texts.get((sys_id, key), "")) for sys_id in sys_ids])
             else:
@@ -160,29 +163,37 @@ class Renderer:
 
 
 class _Pieces:
-    """What the values of one column look like in JSON: each distinct value is worked out once."""
+    """What the values of one column look like in JSON: each distinct value is worked out once.
 
-    def __init__(
-        self, style: Style, column: Column, shower: Callable[[Column, set[str]], formats.Shower]
-    ) -> None:
+    `blank` is what "" looks like, which does not depend on any record.
+    """
+
+    __slots__ = ("_both", "_column", "_known", "_links", "_more", "_shower")
+
+    def __init__(self, style: Style, column: Column, shower: _Showers, blank: str | None) -> None:
         self._column = column
         self._shower = shower
         self._both = style.mode == "all"
         self._more = formats.further(column.field) if self._both else None
         linked = column.field.is_reference and bool(style.links)
         self._links = style.links + _link_target(column.field) if linked else ""
-        self._known: dict[str, str] = {}
+        self._known = {"": self._piece("", shower(column, set())("")) if blank is None else blank}
+
+    @property
+    def blank(self) -> str:
+        return self._known[""]
 
     def of(self, values: Sequence[str]) -> list[str]:
         known = self._known
-        distinct = set(values)
-        new = distinct.difference(known)
-        if new:
-            if len(known) > _MOST_REMEMBERED:
-                known.clear()
-                new = distinct
-            show = self._shower(self._column, set(new))
-            known.update((value, self._piece(value, show(value))) for value in new)
+        try:
+            return [known[value] for value in values]
+        except KeyError:
+            pass
+        if len(known) > _MOST_REMEMBERED:
+            self._known = known = {"": self.blank}
+        new = set(values).difference(known)
+        show = self._shower(self._column, set(new))
+        known.update((value, self._piece(value, show(value))) for value in new)
         return [known[value] for value in values]
 
     def entry(self, text: str) -> str:
