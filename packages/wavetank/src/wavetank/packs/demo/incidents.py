@@ -148,7 +148,6 @@ def _row(
     begun = opened(index)
     updated = begun + timedelta(hours=2 + index % 40)
     closed = state == "7"
-    creator = by if by != "glide.maint" else "system"
     # glide.maint is no user of the instance: a reference to it leads nowhere, on a developer instance too.
     opener = person_id(by) if by != "glide.maint" else by
     caller = _CALLERS.get(number)
@@ -178,7 +177,7 @@ def _row(
         "problem_id": problem_id(_PROBLEMS[number]) if number in _PROBLEMS else "",
         "caused_by": change_id(_CAUSED_BY[number]) if number in _CAUSED_BY else "",
         "rfc": change_id(_MENDED_BY[number]) if number in _MENDED_BY else "",
-        **stamps(begun, creator, 1, updated),
+        **stamps(begun, by, 1, updated),
     }
     if closed:
         row |= {
