@@ -339,3 +339,11 @@ def test_a_row_that_is_not_stored_can_be_asked() -> None:
     assert matches("owner.boss.name=ada", owner=BOB)
     assert matches(f"ownerIN_HIERARCHY{LINES}@{ADA}", owner=BOB)
     assert matches("RLQUERYu_part.thing,=0^ENDRLQUERY", title="new")
+
+
+@pytest.mark.claim("query-ranged")
+def test_fields_that_are_ordered_or_compared_otherwise_than_for_equality_are_told() -> None:
+    encoded = "count=1^title!=x^owner.nameIN1,2^ORcount>3^titleLIKEx^priceISEMPTY^ORDERBYday"
+    compiled = compile(things.world().dictionary, "u_thing", encoded, context())
+    assert compiled.fields == ("count", "title", "owner.name", "price", "day")
+    assert compiled.ranged == ("count", "title", "day")

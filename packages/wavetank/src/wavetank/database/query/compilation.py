@@ -26,6 +26,11 @@ from wavetank.database.query.scope import NEVER, Builder, Param, Scope, Sql, cla
 from wavetank.database.query.values import number_sql
 from wavetank.database.references import Source
 
+# ServiceNow docs: "Query ACL rules": all other operators need query_range.
+_MATCHING = frozenset(
+    {"=", "!=", "IN", "NOT IN", "NOTIN", "SAMEAS", "NSAMEAS", "ANYTHING"}
+    | {"EMPTYSTRING", "ISEMPTY", "ISNOTEMPTY", "EMPTY", "NOTEMPTY"}
+)
 # How often an expression may make a query that is an expression again.
 _MOST_SCRIPTS = 3
 
@@ -34,10 +39,11 @@ _MOST_SCRIPTS = 3
 class Compiled:
     """SQL parts of one query. `params` belong to `where_sql`; the table is t0 in `from_sql`.
 
-    `fields` are the dot-walked paths that the query filters or sorts on, `related` the fields of other
-    tables (table, path), `unknown` the terms dropped. `columns` are the table's own columns that the SQL
-    needs. `refused`: the query is to be answered with an error. `moving`: its meaning depends on the clock
-    or on other rows, so it is not to be kept.
+    `fields` are the dot-walked paths that the query filters or sorts on, `ranged` those of them that it
+    orders or compares otherwise than for equality (what a query_range rule is asked about), `related` the
+    fields of other tables (table, path), `unknown` the terms dropped. `columns` are the table's own columns
+    that the SQL needs. `refused`: the query is to be answered with an error. `moving`: its meaning depends
+    on the clock or on other rows, so it is not to be kept.
     """
 
     from_sql: str
@@ -48,6 +54,7 @@ class Compiled:
     unknown: tuple[str, ...]
     source: Source
     columns: tuple[str, ...] = ()
+    ranged: tuple[str, ...] = ()
     related: tuple[tuple[str, str], ...] = ()
     refused: bool = False
     moving: bool = False
@@ -80,6 +87,7 @@ def compile_query(dictionary: Dictionary, table: str, query: Query, context: Con
         unknown=tuple(scope.unknown),
         source=scope.source,
         columns=tuple(dict.fromkeys(("sys_id", *scope.columns))),
+        ranged=tuple(dict.fromkeys(scope.ranged)),
         related=tuple(dict.fromkeys(scope.related)),
         refused=bool(scope.unknown) and on_unknown == "refuse",
         moving=scope.moving,
@@ -160,6 +168,8 @@ def _condition(scope: Scope, condition: Condition) -> Sql | None:
         sql = NEVER
     if sql is not None:
         scope.fields.append(condition.field)
+        if condition.operator not in _MATCHING:
+            scope.ranged.append(condition.field)
     return sql
 
 
@@ -172,6 +182,7 @@ def _order(scope: Scope, orders: Sequence[Order]) -> str:
             scope.unknown.append(order.field)
             continue
         scope.fields.append(order.field)
+        scope.ranged.append(order.field)
         direction = " DESC" if order.descending else ""
         if column.field.is_reference:
             column = scope.source.display(column)

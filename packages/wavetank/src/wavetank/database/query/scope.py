@@ -28,6 +28,7 @@ class Scope:
     dictionary: Dictionary
     context: Context
     fields: list[str] = field(default_factory=list)
+    ranged: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     related: list[tuple[str, str]] = field(default_factory=list)
