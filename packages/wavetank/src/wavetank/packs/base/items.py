@@ -1,6 +1,6 @@
 """How configuration items may relate: the types every instance has.
 
-Names: ServiceNow docs "CI relationship types". The sys_ids that are given are confirmed by public scripts.
+Names: ServiceNow docs "CI relationship types". Sys_ids that are given stand in public scripts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The demo pack: what a developer instance shows off with.
 
-People, groups, configuration items, incidents, problems and changes under the names, numbers and sys_ids that
-public recordings of developer instances show. Texts and times are ours.
+People, groups, configuration items, incidents, problems and changes under the names, numbers and sys_ids of a
+developer instance, as public recordings and scripts show them; some were seen in one place only. Texts and
+times are ours.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # ruff: noqa: E501  one record a line reads best
 """Services, servers and what else a developer instance has in its CMDB; how some of it hangs together.
 
-Names and sys_ids as public recordings show them. The class of an item is known for the services and the Linux,
-AIX and UNIX servers, and ours for the rest.
+Names and sys_ids as public recordings and scripts show them, some in one place only. The class of an item is
+known for the services and the Linux, AIX and UNIX servers, and ours for the rest.
 """
 
 from __future__ import annotations
