@@ -195,6 +195,10 @@ def test_an_archive_table_is_read_by_the_readers_of_its_table(
     reader, stranger = admin.user("reader", "itil"), admin.user("stranger")
     assert reader.get(f"ar_incident/{made['sys_id']}")["number"] == made["number"]
     assert stranger.get("ar_incident") == []
+    said = (403, "Operation Failed", "ACL Exception Update Failed due to security constraints")
+    assert admin.refused("PATCH", f"ar_incident/{made['sys_id']}", json={"state": "1"}) == said
+    assert admin.refused("DELETE", f"ar_incident/{made['sys_id']}")[0] == 403
+    assert admin.refused("POST", "ar_incident", json={"number": "X"})[0] == 403
 
 
 @pytest.mark.claim("archive-never")

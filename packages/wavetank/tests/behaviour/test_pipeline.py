@@ -79,6 +79,33 @@ def test_a_refused_insert_uses_up_its_number(instance: Instance, make: Make) -> 
     assert make()["number"] == "INC0010004"
 
 
+def test_foreign_counts_and_endless_spans_do_no_harm(instance: Instance, make: Make, change: Make) -> None:
+    """The control surface writes anything; rules must live with it."""
+    made = make(assignment_group="a" * 32)
+    odd = {"reassignment_count": "many", "reopen_count": "-1", "opened_at": "0001-01-01 00:00:00"}
+    row = instance.database.update("incident", made["sys_id"], odd, system=False)
+    row = change(row, assignment_group="b" * 32, state="6", close_code="Duplicate", close_notes="x")
+    assert row["reassignment_count"] == "1"
+    row = change(row, state="2")
+    assert row["reopen_count"] == "1"
+    far = change(row, state="6", resolved_at="9999-12-31 23:59:59")
+    assert far["calendar_duration"] == "9999-12-31 00:00:00"
+    broken = change(far, opened_at="soon", state="2")
+    assert change(broken, state="6", resolved_at="later")["state"] == "6"
+
+
+def test_a_number_has_bounded_digits(instance: Instance, make: Make) -> None:
+    row = instance.database.first("sys_number", category="incident")
+    assert row is not None
+    instance.database.update("sys_number", row["sys_id"], {"maximum_digits": "999999999"})
+    assert len(make()["number"]) == 43
+    instance.database.update("sys_number", row["sys_id"], {"maximum_digits": "few"})
+    counter = instance.database.first("sys_number_counter", table="incident")
+    assert counter is not None
+    instance.database.update("sys_number_counter", counter["sys_id"], {"number": "lots"})
+    assert make()["number"] == "INC0010001"
+
+
 @pytest.mark.claim("numbers-not-unique")
 def test_a_number_may_be_given_twice(make: Make) -> None:
     assert [make(number="MINE1")["number"] for _ in range(2)] == ["MINE1", "MINE1"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.behaviour.change import Change
 from wavetank.database import audit
-from wavetank.database.dictionary import PASSWORDS, REFERENCES, Definition, Table
+from wavetank.database.dictionary import PASSWORDS, REFERENCES, Definition, Dictionary, Table
 from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Row
 from wavetank.errors import operation_failed
@@ -25,6 +25,11 @@ PREFIX = "ar_"
 _NEVER = frozenset(
     {"sys_audit", "sys_audit_delete", "sys_audit_relation", "sys_attachment", "sys_journal_field"}
 )
+
+
+def is_archive(dictionary: Dictionary, table: str) -> bool:
+    """Whether a table holds what another one's archive rules moved: nobody writes there."""
+    return table.startswith(PREFIX) and dictionary.table(table.removeprefix(PREFIX)) is not None
 
 
 def sound(change: Change) -> None:
@@ -154,7 +159,7 @@ def _text(instance: Instance, table: Table, name: str, row: Row) -> str:
 
 
 def _open(instance: Instance, table: str, archive: str) -> None:
-    """An archive table is read by whoever may read its table, and written by nobody."""
+    """An archive table is read by whoever may read its table."""
     database = instance.database
     for name in instance.dictionary.hierarchy(table):
         rules = database.find("sys_security_acl", name=name, operation="read", type="record")

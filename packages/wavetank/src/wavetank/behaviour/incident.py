@@ -58,7 +58,7 @@ def reopened(change: Change) -> None:
         return
     change.fill("reopened_by", change.user)
     change.fill("reopened_time", change.now)
-    change.row["reopen_count"] = str(int(change.before("reopen_count") or 0) + 1)
+    change.row["reopen_count"] = spans.one_more(change.before("reopen_count"))
 
 
 def hold_reason(change: Change) -> None:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from wavetank.behaviour import cascade
+from wavetank.behaviour import archive, cascade
 from wavetank.behaviour.change import Change, Operation
 from wavetank.behaviour.engines import Engines
 from wavetank.behaviour.metrics import Metrics
@@ -22,7 +22,7 @@ from wavetank.database.dictionary import Table
 from wavetank.database.expressions import NotAllowed, evaluate
 from wavetank.database.numbers import Numbers
 from wavetank.database.store import Database, Row
-from wavetank.errors import operation_failed
+from wavetank.errors import operation_failed, write_refused
 
 if TYPE_CHECKING:
     from wavetank.behaviour.scripting import ScriptEngine
@@ -111,12 +111,8 @@ def update(
     Raises as `insert` does.
     """
     database = instance.database
-    known = database.known(row.get("sys_class_name") or table)
-    if not known.shared or known.name == table:
-        known = database.known(table)
-        previous = row
-    else:
-        previous = database.get(known.name, row["sys_id"]) or row
+    known = _class_of(database, table, row)
+    previous = row if known.name == table else database.get(known.name, row["sys_id"]) or row
     program = instance.behaviour.program(known)
     change = Change(instance, who, "update", known, previous, dict(previous), frozenset(values))
     _apply(change, values)
@@ -143,9 +139,7 @@ def update(
 def delete(instance: Instance, who: Session | None, table: str, row: Row) -> None:
     """Delete a record as `who`, with what belongs to it. Raises PlatformError when a rule refuses."""
     database = instance.database
-    known = database.known(row.get("sys_class_name") or table)
-    if not known.shared:
-        known = database.known(table)
+    known = _class_of(database, table, row)
     program = instance.behaviour.program(known)
     previous = database.get(known.name, row["sys_id"]) or row
     change = Change(instance, who, "delete", known, previous, dict(previous))
@@ -159,6 +153,12 @@ def delete(instance: Instance, who: Session | None, table: str, row: Row) -> Non
             step.run(change)
     for step in program.afterwards["delete"]:
         step.run(change)
+
+
+def _class_of(database: Database, table: str, row: Row) -> Table:
+    """The record's own class, which may be one below the table it was found in."""
+    name = row.get("sys_class_name", "")
+    return database.known(name if name in database.dictionary.descendants(table) else table)
 
 
 def _finished(change: Change, program: Program, table: str, stored: Row, revision: int) -> Row:
@@ -184,6 +184,8 @@ def _apply(change: Change, values: Mapping[str, str]) -> None:
 
 
 def _before(change: Change, program: Program) -> None:
+    if change.who is not None and archive.is_archive(change.instance.dictionary, change.table.name):
+        raise write_refused(change.operation)
     for step in program.early[change.operation]:
         step.run(change)
     change.instance.behaviour.engines.run(change)

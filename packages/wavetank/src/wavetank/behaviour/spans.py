@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from wavetank.database.expressions import to_local, to_utc
 
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST = int((datetime(9999, 12, 31, tzinfo=UTC) - _ZERO).total_seconds())
 
 
 def seconds(start: str, end: str) -> int | None:
@@ -19,5 +20,10 @@ def seconds(start: str, end: str) -> int | None:
 
 
 def duration(length: int) -> str:
-    """Seconds as a stored duration."""
-    return to_utc(_ZERO + timedelta(seconds=length))
+    """Seconds as a stored duration; the longest there is for what is longer."""
+    return to_utc(_ZERO + timedelta(seconds=min(length, _LONGEST)))
+
+
+def one_more(count: str) -> str:
+    """A stored count, counted on; what is no number counts as none."""
+    return str(int(count) + 1 if count.isdecimal() else 1)

@@ -6,6 +6,7 @@ The same number means different states in different classes: each rule looks at 
 
 from __future__ import annotations
 
+from wavetank.behaviour import spans
 from wavetank.behaviour.change import Change
 
 CLOSED = {"problem": ("107",), "problem_task": ("157",), "change_request": ("3", "4")}
@@ -22,7 +23,7 @@ def reassignment(change: Change) -> None:
     if change.before("assignment_group") and change.changes_to(
         "assignment_group", change.row["assignment_group"]
     ):
-        change.row["reassignment_count"] = str(int(change.before("reassignment_count") or 0) + 1)
+        change.row["reassignment_count"] = spans.one_more(change.before("reassignment_count"))
 
 
 def in_step(change: Change, other: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from wavetank.database.store import Database, Row
 
 RULES, COUNTERS = "sys_number", "sys_number_counter"
+MOST_DIGITS = 40
 
 
 class Numbers:
@@ -24,7 +25,8 @@ class Numbers:
         rule = self._rule(table)
         if rule is None:
             return ""
-        return rule["prefix"] + str(self._draw(rule)).zfill(int(rule["maximum_digits"] or 7))
+        digits = min(_count(rule["maximum_digits"], 7), MOST_DIGITS)
+        return rule["prefix"] + str(self._draw(rule)).zfill(digits)
 
     def forget(self) -> None:
         """Rows of sys_number have changed."""
@@ -44,7 +46,8 @@ class Numbers:
             self._counters = (-1, {row["table"]: row for row in database.find(COUNTERS)})
         counters = self._counters[1]
         counter = counters.get(table)
-        drawn = int((counter or rule)["number"] or rule["number"] or 1000) + 1
+        start = _count(rule["number"], 1000)
+        drawn = (_count(counter["number"], start) if counter else start) + 1
         if counter is None:
             counters[table] = database.insert(COUNTERS, {"table": table, "number": str(drawn)})
         else:
@@ -52,3 +55,8 @@ class Numbers:
             counters[table] = database.update(COUNTERS, counter["sys_id"], moved, system=False)
         self._counters = (database.revision(COUNTERS), counters)
         return drawn
+
+
+def _count(text: str, otherwise: int) -> int:
+    """A stored whole number; `otherwise` for what is none."""
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else otherwise
