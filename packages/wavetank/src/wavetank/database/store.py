@@ -66,7 +66,7 @@ class Database:
         self._revisions: dict[str, int] = {}
         self._roots: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
         self._snapshots: dict[str, tuple[sqlite3.Connection, _Moment]] = {}
-        self._images: dict[bytes, _Moment] = {}
+        self._images: dict[bytes, tuple[sqlite3.Connection, _Moment]] = {}
         self._kept: dict[Hashable, Any] = {}
         self._kept_revision = -1
         self.indexing = Indexing(connection)
@@ -111,7 +111,7 @@ class Database:
 
     def close(self) -> None:
         """Close the file; the snapshots are gone."""
-        for connection, _ in self._snapshots.values():
+        for connection, _ in (*self._snapshots.values(), *self._images.values()):
             connection.close()
         self._connection.close()
 
@@ -409,17 +409,19 @@ class Database:
 
     def load_image(self, image: bytes) -> None:
         """Become the database that `image` was taken of. A second time the same one is quick."""
-        source = sqlite3.connect(":memory:")
-        source.deserialize(image)
-        source.backup(self._connection)
-        source.close()
         known = self._images.get(image)
         if known is not None:
-            self._put(known)
+            known[0].backup(self._connection)
+            self._put(known[1])
             return
+        source = sqlite3.connect(":memory:", check_same_thread=False)
+        source.deserialize(image)
+        source.backup(self._connection)
         self.reload()
         if len(self._images) < MOST_IMAGES:
-            self._images[image] = self._moment()
+            self._images[image] = source, self._moment()
+        else:
+            source.close()
 
     def snapshot(self, name: str) -> None:
         """Keep the present rows under a name, in memory, replacing an older one of that name."""
