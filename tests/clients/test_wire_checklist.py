@@ -597,3 +597,40 @@ def test_a_tap_reads_by_keys(wire: Wire) -> None:
         seen += [row["sys_id"] for row in page]
         last = seen[-1]
     assert seen == sorted(made)
+
+
+def test_requests_that_need_no_body_may_carry_one(wire: Wire) -> None:
+    """Clients that put "{}" and a content type on everything they send."""
+    made = wire.scene.incidents(1, "Body")[0]
+    path = f"/api/now/table/incident/{made}"
+    words = {"json": {}, "headers": {"Accept": "application/json"}}
+    assert wire.http.request("GET", path, **words).json()["result"]["sys_id"] == made
+    assert wire.http.request("DELETE", path, **words).status_code == 204
+
+
+def test_a_collector_follows_the_links_to_the_end(wire: Wire) -> None:
+    """Elastic's: display values beside values, in the order of their change, by the link to the next page."""
+    made = wire.scene.incidents(8, "Collected")
+    query = "short_descriptionSTARTSWITHCollected^ORDERBYsys_updated_on^ORDERBYnumber"
+    url = f"{wire.scene.url}/api/now/table/incident?sysparm_display_value=all&sysparm_limit=3&sysparm_query={query}"
+    seen = []
+    while url:
+        answer = wire.http.get(url)
+        seen += [row["sys_id"]["value"] for row in answer.json()["result"]]
+        url = relations(answer).get("next", "")
+    assert seen == made
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "application/json, text/plain, */*", ""])
+def test_what_is_accepted_is_json_where_nothing_else_is_asked(wire: Wire, accept: str) -> None:
+    answer = wire.http.get("/api/now/table/incident?sysparm_limit=1", headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json;charset=UTF-8"
+
+
+def test_a_change_goes_by_post_where_a_proxy_allows_no_more(wire: Wire) -> None:
+    made = wire.scene.incidents(1, "Override")[0]
+    answer = wire.http.post(
+        f"/api/now/table/incident/{made}", json={"urgency": "1"}, headers={"X-HTTP-Method-Override": "PATCH"}
+    )
+    assert (answer.status_code, answer.json()["result"]["urgency"]) == (200, "1")
