@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -124,8 +125,10 @@ def test_now_in_the_sessions_zone() -> None:
 def test_the_one_who_asks(database: Database) -> None:
     boss = database.insert("sys_user", {"user_name": "q.b", "name": "Q Boss"})["sys_id"]
     place = database.insert("cmn_location", {"name": "Here"})["sys_id"]
+    company = database.insert("core_company", {"name": "Q Company", "city": "Rotterdam"})["sys_id"]
     user = database.insert(
-        "sys_user", {"user_name": "q.u", "name": "Q User", "manager": boss, "location": place}
+        "sys_user",
+        {"user_name": "q.u", "name": "Q User", "manager": boss, "location": place, "company": company},
     )["sys_id"]
     led = database.insert("sys_user_group", {"name": "Led", "manager": user})["sys_id"]
     database.insert("sys_properties", {"name": "q.colour", "value": "teal"})
@@ -139,6 +142,9 @@ def test_the_one_who_asks(database: Database) -> None:
     assert value("gs.getUser().getManagedGroups()") == [led]
     assert value("gs.getUser().isMemberOf('Led') ? 1 : 2") == "1"
     assert value("gs.getUserDisplayName()") == "Q User"
+    assert value("gs.getUser().getCompanyRecord().getDisplayValue()") == "Q Company"
+    assert value("gs.getUser().getCompanyRecord().getValue('city')") == "Rotterdam"
+    assert value("gs.getUser().getCompanyRecord()") == company
     assert value("GlideProperties.get('q.colour', 'x') + GlideProperties.get('q.none', 'x')") == "tealx"
     assert "incident" in value("TableUtils.getAllExtensions('task')")
 
@@ -245,6 +251,32 @@ _PIECES = st.sampled_from(
         "instanceof ",
     ]
 )
+
+
+_NAMES = (Path(__file__).parent / "guarded_names.txt").read_text(encoding="utf-8")
+_ON_THE_LIST = [
+    (kind, name) for line in _NAMES.replace("\n    ", " ").splitlines()
+    for kind, names in [line.split(": ")] for name in names.split()
+]  # fmt: skip
+_GIVEN = {
+    "dateGenerate": "'2026-01-01', 'start'",
+    "calDateDiff": "'2026-01-01', '2026-01-02'",
+    "dateDiff": "'2026-01-01', '2026-01-02'",
+    "getDurationDate": "'1 0:0:0'",
+    "datePart": "'month', '1', 'EE'",
+}
+
+
+@pytest.mark.claim("guarded-script")
+@pytest.mark.parametrize(("kind", "name"), _ON_THE_LIST)
+def test_what_the_list_allows_answers(kind: str, name: str) -> None:
+    before = {"GlideSystem": "gs", "GlideUser": "gs.getUser()"}.get(kind, f"new {kind}()")
+    expression = f"{before}.{name}({_GIVEN.get(name, chr(39) + '2026-01-01' + chr(39))})"
+    if "SchedulePeriod" in name or name == "dateAdd":
+        with pytest.raises(NotAllowed):
+            evaluate(expression, CONTEXT)
+    else:
+        evaluate(expression, CONTEXT)
 
 
 @pytest.mark.claim("guarded-script-unbuilt")

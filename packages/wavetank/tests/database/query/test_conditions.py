@@ -324,6 +324,7 @@ def test_the_order_is_that_of_numbers_and_of_what_references_show() -> None:
     assert found("countISNOTEMPTY^ORDERBYDESCcount") == "310"
     assert found("ownerISNOTEMPTY^titleISNOTEMPTY^ORDERBYDESCowner^ORDERBYtitle") == "102"
     assert found("ORDERBYowner.name^ORDERBYDESCcount") == "3201"
+    assert found("^".join(["ORDERBYDESCcount", *["ORDERBYcount^ORDERBYowner.boss.name"] * 2000])) == "3102"
 
 
 @pytest.mark.claim("query-stored-or-not")

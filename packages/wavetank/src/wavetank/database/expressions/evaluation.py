@@ -161,7 +161,11 @@ def _plugin(context: Context, given: Sequence[Value]) -> bool:
 
 
 _PLATFORM: dict[tuple[str, str], Callable[[Context, Sequence[Value]], Value]] = {
+    ("GlideApplicationProperty", "getValue"): _property,
     ("GlideProperties", "get"): _property,
+    ("GlideSessionDebug", "disable"): lambda *_: None,
+    ("GlideSessionDebug", "enable"): lambda *_: None,
+    ("GlideTSDebug", "enable"): lambda *_: None,
     ("GlidePluginManager", "isActive"): _plugin,
     ("GlideJSUtil", "nil"): lambda _, given: text_of(nth(given, 0)) == "",
     ("GlideJSUtil", "notNil"): lambda _, given: text_of(nth(given, 0)) != "",

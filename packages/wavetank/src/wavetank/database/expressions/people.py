@@ -40,6 +40,28 @@ _FORMATS = {
 }
 
 
+class Record:
+    """A GlideRecord that stands on one row, or on none."""
+
+    kind = "GlideRecord"
+
+    def __init__(self, context: Context, table: str, sys_id: str) -> None:
+        self._row = context.first(table, sys_id=sys_id) if sys_id else {}
+        known = context.rows.dictionary.table(table) if context.rows else None
+        self._shown = known.display if known else "sys_id"
+
+    def call(self, method: str, arguments: Sequence[Value]) -> Value:
+        if method in {"isValid", "isValidRecord"}:
+            return bool(self._row)
+        if method in {"getUniqueValue", "toString"}:
+            return self._row.get("sys_id", "")
+        if method == "getDisplayValue":
+            return self._row.get(self._shown, "")
+        if method == "getValue":
+            return self._row.get(text_of(nth(arguments, 0)), "")
+        raise NotAllowed(f"GlideRecord.{method} is not allowed here")
+
+
 class User:
     """The current user."""
 
@@ -59,6 +81,8 @@ class User:
             return self._member(text_of(nth(arguments, 0)))
         if method in _FORMATS:
             return self._format(_FORMATS[method])
+        if method == "getCompanyRecord":
+            return Record(self._context, "core_company", self._row.get("company", ""))
         if method == "getManagedGroups":
             return [row["sys_id"] for row in self._context.find("sys_user_group", manager=self._context.user)]
         if method == "getManagerName":

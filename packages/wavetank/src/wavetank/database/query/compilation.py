@@ -31,6 +31,7 @@ _MATCHING = frozenset(
     {"=", "!=", "IN", "NOT IN", "NOTIN", "SAMEAS", "NSAMEAS", "ANYTHING"}
     | {"EMPTYSTRING", "ISEMPTY", "ISNOTEMPTY", "EMPTY", "NOTEMPTY"}
 )
+_MOST_ORDERS = 100
 # How often an expression may make a query that is an expression again.
 _MOST_SCRIPTS = 3
 
@@ -176,7 +177,11 @@ def _condition(scope: Scope, condition: Condition) -> Sql | None:
 def _order(scope: Scope, orders: Sequence[Order]) -> str:
     parts: list[str] = []
     direction = ""
+    seen: set[str] = set()
     for order in orders:
+        if order.field in seen or len(parts) == _MOST_ORDERS:
+            continue  # it is in order already
+        seen.add(order.field)
         column = scope.column(order.field)
         if column is None:
             scope.unknown.append(order.field)
