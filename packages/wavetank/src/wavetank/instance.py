@@ -170,7 +170,7 @@ class Instance:
 
     def _taken_up(self) -> None:
         """After other rows are in place: what is kept in memory follows them."""
-        self.behaviour.metrics.drop()
+        self.behaviour.drop()
         self.identity.tokens.reload()
         self.identity.codes.clear()
         self.identity.resume()

@@ -311,6 +311,23 @@ def test_a_refused_write_is_not_seen_later_either(instance: Instance, make: Make
     assert instance.database.count("incident") == before
 
 
+def test_what_is_late_does_not_survive_a_restore_and_yields_to_what_came_before(
+    instance: Instance, make: Make
+) -> None:
+    instance.database.snapshot("before")
+    instance.configure({"commit_lag_seconds": 5})
+    with late.commit(instance):
+        lost = make()
+    instance.restore("before")
+    with late.commit(instance):
+        taken = make()
+    instance.database.insert("incident", {"sys_id": taken["sys_id"], "number": "MINE"})
+    instance.clock.advance(10)
+    assert instance.database.get("incident", lost["sys_id"]) is None
+    assert (instance.database.get("incident", taken["sys_id"]) or {})["number"] == "MINE"
+    assert instance.database.first("syslog", source="late commit") is not None
+
+
 @pytest.mark.claim("silent-write")
 def test_the_control_surface_writes_past_stamps_and_rules(instance: Instance, make: Make) -> None:
     made = make()

@@ -7,6 +7,7 @@ every write over the Table API does so. Its answer is given at once and whole; n
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -38,9 +39,16 @@ def commit(instance: Instance) -> Iterator[None]:
     except _Hold:
         database.replay([each for each in statements if _COUNTER in each])
     held = [each for each in statements if _COUNTER not in each]
+    era = instance.behaviour.era
 
     def seen() -> None:
         with instance.lock:
-            database.replay(held)
+            if instance.behaviour.era != era:
+                return
+            try:
+                database.replay(held)
+            except sqlite3.IntegrityError as error:
+                said = {"level": "2", "source": "late commit", "message": f"A late commit failed: {error}"}
+                database.insert("syslog", said)
 
     instance.clock.after(lag, seen)

@@ -58,6 +58,12 @@ class Behaviour:
         self.numbers = Numbers(database)
         self._database = database
         self._seen: tuple[int, int] = (-1, -1)
+        self.era = 0
+
+    def drop(self) -> None:
+        """Drop what is pending: other rows are in place, and with them another era."""
+        self.era += 1
+        self.metrics.drop()
 
     def refresh(self) -> None:
         """Forget what was made of rows that have changed since; each write begins with it."""
