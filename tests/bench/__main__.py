@@ -1,13 +1,18 @@
-"""Run every benchmark, or those named: ``python -m tests.bench [sync] [page] [ingest] [--events N] [--json]``."""
+"""Run every benchmark, or those named: ``python -m tests.bench [NAME ...] [--events N] [--json]``."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from tests.bench import ingest, page, sync
+from tests.bench import data_plane, ingest, page, sync
 
-BENCHMARKS = {"sync": sync.measure, "page": page.measure, "ingest": ingest.measure}
+BENCHMARKS = {
+    "sync": sync.measure,
+    "page": page.measure,
+    "ingest": ingest.measure,
+    "data_plane": data_plane.measure,
+}
 
 
 def main() -> None:
@@ -18,6 +23,7 @@ def main() -> None:
     parser.add_argument(
         "--rows", type=int, default=10_000, help="rows of the page, and of a batch of the ingestion"
     )
+    parser.add_argument("--incidents", type=int, default=100_000, help="rows of the data plane's instance")
     parser.add_argument("--json", action="store_true")
     wishes = parser.parse_args()
     unknown = set(wishes.names) - set(BENCHMARKS)
@@ -29,7 +35,7 @@ def main() -> None:
         return
     for name, found in figures.items():
         for figure, value in found.items():
-            print(f"{name:<6} {figure:<32} {value:>10}")
+            print(f"{name:<10} {figure:<36} {value:>10}")
 
 
 if __name__ == "__main__":
