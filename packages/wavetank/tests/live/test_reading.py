@@ -46,7 +46,7 @@ def test_the_shapes_of_a_reference(target: Target) -> None:
         assert isinstance(row["caller_id"], str)
 
 
-@pytest.mark.claim("table-versions")
+@pytest.mark.claim("table-link-version")
 def test_links_keep_the_callers_version(target: Target) -> None:
     for version in ("", "/v1", "/v2"):
         path = f"/api/now{version}/table/incident"
@@ -72,7 +72,7 @@ def test_the_pagination_headers(target: Target) -> None:
     assert "link" not in target.call("GET", "sys_user_group", params={"sysparm_limit": "10000"}).headers
 
 
-@pytest.mark.claim("table-empty-list")
+@pytest.mark.claim("table-v1-empty")
 def test_an_empty_list(target: Target) -> None:
     asked = {"sysparm_query": "number=NO-SUCH-NUMBER"}
     assert target.list("incident", **asked) == []
@@ -80,7 +80,7 @@ def test_an_empty_list(target: Target) -> None:
     assert (status, message) == (404, "No Record found")
 
 
-@pytest.mark.claim("table-missing")
+@pytest.mark.claim("table-not-found")
 def test_what_is_not_there(target: Target) -> None:
     missing = (404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
     assert target.refused("GET", f"incident/{'0' * 32}") == missing
