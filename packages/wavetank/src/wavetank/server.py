@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -132,6 +133,9 @@ def run(
 ) -> None:
     """Serves in this process until SIGTERM, SIGINT, or, with a parent, the end of standard input."""
     serving = Serving(options, listen)
+    # What an instance is made of lives as long as the process: no collection need look at it again.
+    gc.collect()
+    gc.freeze()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: serving.stop())
     if with_parent:

@@ -1,6 +1,7 @@
 """Rows and dictionary."""
 
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,55 @@ def test_a_full_disk_undoes_the_write_and_the_next_one_works(tmp_path: Path) -> 
         store.insert("incident", {"number": "KEPT"})
     assert [row["number"] for row in store.find("incident")] == ["KEPT"]
     store.close()
+
+
+def test_what_runs_too_long_is_interrupted_and_a_write_never(database: Database) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
+    database.deadline = time.perf_counter() + 0.05
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        database.execute(endless).fetchone()
+    database.insert_many("incident", ({"number": f"N{n}"} for n in range(3000)))
+    row = database.insert("incident", {"number": "LAST"})
+    for _ in range(3000):
+        database.update("incident", row["sys_id"], {"state": "1"})
+    database.deadline = None
+    assert database.count("incident") == 3001
+
+
+def test_going_back_undoes_rows_columns_and_later_snapshots_still_hold(database: Database) -> None:
+    database.snapshot("one")
+    database.insert("incident", {"number": "A"})
+    database.snapshot("two")
+    database.insert("sys_dictionary", {"name": "incident", "element": "u_new", "active": "true"})
+    database.insert("incident", {"number": "B", "u_new": "x"})
+    for _ in range(2):
+        database.restore("two")
+        assert [row["number"] for row in database.select("incident")] == ["A"]
+        assert "u_new" not in database.known("incident").fields
+        database.insert("incident", {"number": "C"})
+    database.restore("one")
+    assert database.count("incident") == 0
+    database.restore("two")
+    image = database.image()
+    database.insert("incident", {"number": "D"})
+    assert database.count("incident") == 2
+    for _ in range(2):
+        database.load_image(image)
+        assert [row["number"] for row in database.select("incident")] == ["A"]
+        database.insert("incident", {"number": "E"})
+
+
+def test_an_undone_write_leaves_the_writes_before_it(database: Database) -> None:
+    database.snapshot("base")
+    database.insert("incident", {"number": "KEPT"})
+
+    def lose() -> None:
+        with database.transaction():
+            database.insert("incident", {"number": "LOST"})
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        lose()
+    with database.transaction(), database.transaction():
+        database.insert("incident", {"number": "ALSO"})
+    assert [row["number"] for row in database.select("incident", "ORDERBYnumber")] == ["ALSO", "KEPT"]

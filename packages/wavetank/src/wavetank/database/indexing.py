@@ -11,7 +11,7 @@ import hashlib
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -28,10 +28,14 @@ _EQUAL = re.compile(r't0\."(\w+)" = \?')
 
 
 class Indexing:
-    """The indexes made on demand in one database. `slow` are seconds of this thread."""
+    """The indexes made on demand in one database. `slow` are seconds of this thread.
 
-    def __init__(self, connection: sqlite3.Connection, slow: float = 0.05) -> None:
+    `busy` says whether a write is under way, during which no index is made.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, busy: Callable[[], bool], slow: float = 0.05) -> None:
         self._connection = connection
+        self._busy = busy
         self.slow = slow
         self._slow: dict[tuple[str, tuple[str, ...]], int] = {}
 
@@ -46,24 +50,27 @@ class Indexing:
     def _noticed(self, compiled: Compiled) -> None:
         root = compiled.source.table.root
         columns = columns_for(compiled)
-        if not columns or root in APART or root in COMPUTED or self._connection.in_transaction:
+        if not columns or root in APART or root in COMPUTED or self._busy():
             return
         seen = self._slow[root, columns] = self._slow.get((root, columns), 0) + 1
-        if seen == OFTEN:
+        if seen >= OFTEN:
             self._make(root, columns)
 
     def _make(self, root: str, columns: tuple[str, ...]) -> None:
         listed = ", ".join(columns)
         digest = hashlib.sha256(listed.encode()).hexdigest()[:12]
         prefix = f"demand__{root}__"
+        wanted = f"{prefix}{digest}"
         present = self._connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND substr(name, 1, ?) = ?"
             " ORDER BY rowid",
             (root, len(prefix), prefix),
         ).fetchall()
+        if (wanted,) in present:
+            return
         for (name,) in present[: max(0, len(present) - MOST + 1)]:
             self._connection.execute(f'DROP INDEX "{name}"')
-        self._connection.execute(f'CREATE INDEX IF NOT EXISTS "{prefix}{digest}" ON "{root}" ({listed})')
+        self._connection.execute(f'CREATE INDEX "{wanted}" ON "{root}" ({listed})')
 
 
 def columns_for(compiled: Compiled) -> tuple[str, ...]:

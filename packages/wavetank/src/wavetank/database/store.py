@@ -56,8 +56,12 @@ class Database:
         *,
         now: Callable[[], str],
         new_sys_id: Callable[[], str],
+        in_memory: bool = False,
     ) -> None:
         self._connection = connection
+        self._in_memory = in_memory
+        # What the open transaction round all others would go back to; None when there is none.
+        self._base: object = None
         self._now = now
         self.new_sys_id = new_sys_id
         self._depth = 0
@@ -69,7 +73,7 @@ class Database:
         self._images: dict[bytes, tuple[sqlite3.Connection, _Moment]] = {}
         self._kept: dict[Hashable, Any] = {}
         self._kept_revision = -1
-        self.indexing = Indexing(connection)
+        self.indexing = Indexing(connection, busy=lambda: self._depth > 0)
         # Until when statements may run, on the clock of time.perf_counter; longer ones are interrupted.
         self.deadline: float | None = None
         connection.set_progress_handler(self._overdue, STEPS)
@@ -104,7 +108,7 @@ class Database:
             connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute("PRAGMA cache_size=-65536")
-        return cls(connection, now=now, new_sys_id=new_sys_id)
+        return cls(connection, now=now, new_sys_id=new_sys_id, in_memory=path is None)
 
     def _overdue(self) -> int:
         return int(self.deadline is not None and time.perf_counter() > self.deadline)
@@ -243,7 +247,7 @@ class Database:
         """
         known = self.known(table)
         row = self._filled(known, values, by) if system else self._named(known, values)
-        self._connection.execute(self._insertion(known, tuple(row)), tuple(row.values()))
+        self._write(self._insertion(known, tuple(row)), tuple(row.values()))
         self._touched(known)
         stored = {name: row.get(name, "") for name in known.fields}
         schema.written(self, table, stored)
@@ -255,10 +259,11 @@ class Database:
         """Insert rows as `insert` does, but the dictionary does not follow: not for its own tables' sake."""
         known = self.known(table)
         filled = (self._filled(known, row, by) if system else self._named(known, row) for row in rows)
-        for names, alike in itertools.groupby(filled, key=tuple):
-            self._connection.executemany(
-                self._insertion(known, names), (tuple(row.values()) for row in alike)
-            )
+        with self._uninterrupted():
+            for names, alike in itertools.groupby(filled, key=tuple):
+                self._connection.executemany(
+                    self._insertion(known, names), (tuple(row.values()) for row in alike)
+                )
         self._touched(known)
 
     def update(
@@ -287,7 +292,7 @@ class Database:
             stored = self.get(table, sys_id)
         else:
             sql = self._updating(known, tuple(changes), counted)
-            found = self._connection.execute(sql, (*changes.values(), sys_id)).fetchall()
+            found = self._write(sql, (*changes.values(), sys_id))
             stored = dict(zip(known.fields, found[0], strict=True)) if found else None
             self._touched(known)
         if stored is None:
@@ -309,7 +314,7 @@ class Database:
         row = self.get(table, sys_id)
         if row is None:
             return False
-        self._connection.execute(f'DELETE FROM "{known.root}" WHERE "sys_id" = ?', [sys_id])  # noqa: S608
+        self._write(f'DELETE FROM "{known.root}" WHERE "sys_id" = ?', (sys_id,))  # noqa: S608
         self._touched(known)
         schema.deleted(self, table, row)
         return True
@@ -319,17 +324,32 @@ class Database:
         """All or nothing; may be nested."""
         point = f"level{self._depth}"
         before = self._moment()
-        self._connection.execute(f"SAVEPOINT {point}" if self._depth else "BEGIN IMMEDIATE")
+        within = self._depth > 0 or self._base is not None
+        self._connection.execute(f"SAVEPOINT {point}" if within else "BEGIN IMMEDIATE")
         self._depth += 1
         try:
-            yield
-            self._connection.execute(f"RELEASE {point}" if self._depth > 1 else "COMMIT")
+            with self._uninterrupted():
+                yield
+            self._connection.execute(f"RELEASE {point}" if within else "COMMIT")
         except BaseException:
-            self._undo(point)
+            self._undo(point if within else "")
             self._put(before)
             raise
         finally:
             self._depth -= 1
+
+    @contextmanager
+    def _uninterrupted(self) -> Iterator[None]:
+        """Without a deadline: an interrupted write would undo all that is not committed, back to the base."""
+        deadline, self.deadline = self.deadline, None
+        try:
+            yield
+        finally:
+            self.deadline = deadline
+
+    def _write(self, sql: str, params: Sequence[Any]) -> list[tuple[str, ...]]:
+        with self._uninterrupted():
+            return self._connection.execute(sql, params).fetchall()
 
     @contextmanager
     def recorded(self, statements: list[str]) -> Iterator[None]:
@@ -352,12 +372,13 @@ class Database:
 
     def _undo(self, point: str) -> None:
         # A full disk makes SQLite roll everything back by itself: then there is nothing left to undo.
-        if self._connection.in_transaction:
-            if self._depth > 1:
-                self._connection.execute(f"ROLLBACK TO {point}")
-                self._connection.execute(f"RELEASE {point}")
-            else:
-                self._connection.execute("ROLLBACK")
+        if not self._connection.in_transaction:
+            self._base = None
+        elif point:
+            self._connection.execute(f"ROLLBACK TO {point}")
+            self._connection.execute(f"RELEASE {point}")
+        else:
+            self._connection.execute("ROLLBACK")
 
     # -- the whole
 
@@ -405,38 +426,62 @@ class Database:
 
     def image(self) -> bytes:
         """The whole database as bytes; `load_image` takes them. For making many instances quickly."""
+        self._settle()
         return self._connection.serialize()
 
     def load_image(self, image: bytes) -> None:
         """Become the database that `image` was taken of. A second time the same one is quick."""
         known = self._images.get(image)
         if known is not None:
-            known[0].backup(self._connection)
-            self._put(known[1])
+            self._return_to(known)
             return
         source = sqlite3.connect(":memory:", check_same_thread=False)
         source.deserialize(image)
+        self._settle()
         source.backup(self._connection)
         self.reload()
         if len(self._images) < MOST_IMAGES:
             self._images[image] = source, self._moment()
+            self._found(self._images[image])
         else:
             source.close()
 
     def snapshot(self, name: str) -> None:
         """Keep the present rows under a name, in memory, replacing an older one of that name."""
+        self._settle()
         copy = sqlite3.connect(":memory:", check_same_thread=False)
         self._connection.backup(copy)
         old = self._snapshots.pop(name, None)
         if old:
             old[0].close()
         self._snapshots[name] = copy, self._moment()
+        self._found(self._snapshots[name])
 
     def restore(self, name: str) -> None:
         """Go back to the rows kept under a name. Raises KeyError for an unknown one."""
-        copy, moment = self._snapshots[name]
-        copy.backup(self._connection)
-        self._put(moment)
+        self._return_to(self._snapshots[name])
+
+    # In memory all writes since the last known state lie in one open transaction: going back to that state
+    # is to roll it back, which costs what was written and keeps every prepared statement.
+
+    def _found(self, state: object) -> None:
+        if self._in_memory:
+            self._connection.execute("BEGIN")
+            self._base = state
+
+    def _settle(self) -> None:
+        if self._base is not None:
+            self._connection.execute("COMMIT")
+            self._base = None
+
+    def _return_to(self, state: tuple[sqlite3.Connection, _Moment]) -> None:
+        if self._base is state:
+            self._connection.execute("ROLLBACK")
+        else:
+            self._settle()
+            state[0].backup(self._connection)
+        self._found(state)
+        self._put(state[1])
 
     def known(self, table: str) -> Table:
         """The table of the dictionary. Raises UnknownTable."""
