@@ -263,6 +263,37 @@ ALL: tuple[Setting, ...] = (
         says="a request of a batch that cannot be asked at all: answered with its error, or left unserviced",
     ),
     Setting("batch_quota_seconds", 30, (), "a batch longer than this leaves its other requests unserviced"),
+    _choice(
+        "inbound_grant_type",
+        "enforced",
+        "ignored",
+        says="whether a registry entry gives tokens only for the grant its inbound grant type names",
+    ),
+    _choice(
+        "ropc_machine_users",
+        "allowed",
+        "refused",
+        says="the password grant for accounts without interactive sessions",
+    ),
+    _choice(
+        "jwt_bearer_header",
+        "accept",
+        "refuse",
+        says="the assertion of the JWT bearer grant in a header Authentication instead of the form",
+    ),
+    _choice(
+        "jwt_admin_refusal",
+        "masked",
+        "told",
+        says="the refusal of a JWT bearer token to an administrator: like any other, or with its reason",
+    ),
+    _choice(
+        "redirect_mismatch",
+        "refused",
+        "first",
+        says="an authorization request for an address that is not registered: refused, or the first one taken",
+    ),
+    Setting("oauth_key_days", 90, (), "how long the instance signs access tokens with one key"),
 )
 
 

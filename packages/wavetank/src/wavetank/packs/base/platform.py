@@ -98,6 +98,7 @@ _PROPERTIES = {
     "glide.knowman.default_knowledge_base": "",
     "com.snc.platform.security.oauth.is.active": "true",
     "glide.oauth.inbound.ropc.grant_type.disabled": "false",
+    "glide.authenticate.oauth.post.token.expiration.cookie_auth.disabled": "true",
     "com.glide.rest.api.auth.scope.check.enable": "true",
     "glide.oauth.token.scope.useraccount": sys_id_for("sys_auth_scope", "useraccount"),
 }
