@@ -6,6 +6,7 @@ from wavetank.database.store import Database
 from wavetank.packs.base import (
     behaviour,
     catalog,
+    guards,
     items,
     money,
     operation,
@@ -20,7 +21,19 @@ from wavetank.packs.writing import choices, write, write_access
 
 HERE = "wavetank.packs.base"
 # Each has `rows()`: tables and what to write into them. A new area is a new module and its name here.
-AREAS = (platform, operation, organisation, security, behaviour, catalog, items, money, web_services, queries)
+AREAS = (
+    platform,
+    operation,
+    organisation,
+    security,
+    behaviour,
+    catalog,
+    items,
+    money,
+    web_services,
+    queries,
+    guards,
+)
 
 
 def load(database: Database) -> None:

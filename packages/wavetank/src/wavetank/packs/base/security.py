@@ -18,6 +18,13 @@ _SECURITY_OPERATIONS = {
     "execute": "",
     "query_match": "521c7497b7300210240b06dd1e11a979",
     "query_range": "e66cf897b7300210240b06dd1e11a9fd",
+    "conditional_table_query_range": "7aad4c50b7f4621062b62181ce11a918",
+    "data_fabric": "e60cd19b4f602210f2c160cc32ce0b06",
+    "edit_task_relations": "b718b0e2c0a80204005b2705d3b6a0a0",
+    "edit_ci_relations": "b7199572c0a8020400ee6d907c07d6cc",
+    "save_as_template": "e5a2b9c50a0a0bc5005dd4a3096ac37b",
+    "add_to_list": "394af8150a0a0b270096f5ac9d6bac47",
+    "report_view": "0997ab83733303005978e4b9cdf6a7b9",
     "list_edit": "54f535270a0a0b8c007c67009ab2bdc0",
     "report_on": "f6861c32c0a8016400647951e901525d",
     "personalize_choices": "76742c60c0a801657735f3789a7327d0",
@@ -36,8 +43,20 @@ def rows() -> Iterator[tuple[str, Rows]]:
 
 
 def _security_attributes() -> Rows:
-    yield {"sys_id": AUTHENTICATED, "name": "UserIsAuthenticated", "label": "User is authenticated"}
-    yield {"sys_id": "8637f144b732111074f706dd1e11a981", "name": "HasAdminRole", "label": "Has admin role"}
+    compound = {"type": "compound", "is_system": "true"}
+    yield {
+        "sys_id": AUTHENTICATED,
+        "name": "UserIsAuthenticated",
+        "label": "User is authenticated",
+        **compound,
+    }
+    yield {
+        "sys_id": "8637f144b732111074f706dd1e11a981",
+        "name": "HasAdminRole",
+        "label": "Has admin role",
+        "condition": "Role=admin",
+        **compound,
+    }
 
 
 def _security_types() -> Rows:
