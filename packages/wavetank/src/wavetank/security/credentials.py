@@ -6,19 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Scheme = Literal["", "basic", "bearer", "api_key"]
+Scheme = Literal["", "basic", "bearer", "api_key", "hmac", "certificate"]
 
 
 @dataclass(frozen=True, slots=True)
 class Presented:
     """`user` and `secret` of a Basic header; or a bearer token, or an API key, as `secret`.
 
-    The scheme "" is nothing usable.
+    Of a signed request (hmac) `user` is the key's id, `secret` the signature, `signed` what it is over and
+    `algorithm` how; of a certificate `user` is the sys_id of whom it is mapped to. The scheme "" is nothing
+    usable.
     """
 
     scheme: Scheme = ""
     user: str = ""
     secret: str = ""
+    signed: bytes = b""
+    algorithm: str = ""
 
 
 NOTHING = Presented()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 POLICIES = "com.glide.rest.policy"
 API_KEYS = "com.glide.tokenbased_auth"
 API_KEYS_NAME = "API Key and HMAC Authentication"
+IP_RANGES = "com.snc.ipauthenticator"
+CERTIFICATES = "com.glide.auth.mutual"
 # ServiceNow docs: Activate REST API access policy; API Key and HMAC Authentication for inbound REST APIs.
 NEEDS = {API_KEYS: ("com.glide.rest.auth.scope", POLICIES, "com.glide.auth.scope")}
 _TABLES = {
@@ -30,6 +32,11 @@ _TABLES = {
     "http_key_auth": API_KEYS,
     "http_hmac_auth": API_KEYS,
     "api_key": API_KEYS,
+    "hmac_config": API_KEYS,
+    "hmac_secret": API_KEYS,
+    "ip_access": IP_RANGES,
+    "sys_ca_certificate": CERTIFICATES,
+    "sys_user_certificate": CERTIFICATES,
 }
 
 
