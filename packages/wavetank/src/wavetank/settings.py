@@ -173,6 +173,9 @@ ALL: tuple[Setting, ...] = (
     _choice("view_layout", "list", "form", says="whose fields sysparm_view means: the list's or the form's"),
     _choice("trailing_slash", "ignored", "refused", says="the slash at the end of an API's address"),
     _choice("table_schema", "columns", "list", says="what /api/now/doc/table/schema/{table} answers"),
+    _choice(
+        "stats_display", "beside", "instead", says="display values of groups: beside their values or instead"
+    ),
     _choice("stats_nothing", "empty", "refused", says="statistics that ask for neither a count nor a figure"),
     _choice(
         "query_refusal",

@@ -106,11 +106,87 @@ def test_one_hidden_row_refuses_all_unless_told_otherwise(scene: Any) -> None:
     assert _stats(asker, "sc_request", sysparm_count="true") == {"stats": {"count": "2"}}
 
 
-@pytest.mark.claim("stats-thin")
-@pytest.mark.parametrize("name", ["sysparm_having", "sysparm_order_by", "sysparm_display_value"])
-def test_what_is_not_built_is_said(scene: Any, name: str) -> None:
-    path = f"/api/now/stats/incident?sysparm_count=true&{name}=all"
-    assert scene.refused("GET", path)[:2] == (400, "Not built")
+def _groups(who: Any, **params: str) -> list[tuple[str, str]]:
+    found = _stats(who, sysparm_count="true", sysparm_group_by="impact", **params)
+    return [(each["groupby_fields"][0]["value"], each["stats"]["count"]) for each in found]
+
+
+@pytest.mark.claim("stats-having")
+@pytest.mark.parametrize(
+    ("having", "groups"),
+    [
+        ("count^impact^>^1", ["2"]),
+        ("COUNT^impact^=^1", ["1"]),
+        ("count^impact^!=^1", ["2"]),
+        ("avg^reassignment_count^>=^6.5", ["2"]),
+        ("sum^reassignment_count^<^13", ["1"]),
+        ("min^reassignment_count^<=^3", ["2"]),
+        ("max^sys_created_on^>^2026-03-02 00:00:00", ["2"]),
+        ("count^impact^>^0,sum^reassignment_count^<^13", ["1"]),
+        ("avg^short_description^>^0", []),
+    ],
+)
+def test_only_groups_that_satisfy_a_condition_are_told(scene: Any, having: str, groups: list[str]) -> None:
+    assert [value for value, _ in _groups(scene, sysparm_having=having)] == groups
+
+
+@pytest.mark.claim("stats-order")
+@pytest.mark.parametrize(
+    ("order", "groups"),
+    [
+        ("", ["1", "2"]),
+        ("impact^DESC", ["2", "1"]),
+        ("COUNT", ["1", "2"]),
+        ("COUNT^DESC", ["2", "1"]),
+        ("AVG^reassignment_count^DESC", ["2", "1"]),
+        ("MIN^reassignment_count", ["2", "1"]),
+        ("state,MIN^reassignment_count^ASC", ["2", "1"]),
+    ],
+)
+def test_groups_are_sorted_by_fields_figures_and_counts(scene: Any, order: str, groups: list[str]) -> None:
+    assert [value for value, _ in _groups(scene, sysparm_order_by=order)] == groups
+
+
+def test_figures_that_only_sort_are_not_told(scene: Any) -> None:
+    found = _stats(scene, sysparm_count="true", sysparm_group_by="state", sysparm_order_by="AVG^impact")
+    assert found == [{"stats": {"count": "3"}, "groupby_fields": [{"field": "state", "value": "2"}]}]
+
+
+@pytest.mark.claim("stats-unreadable")
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"sysparm_having": "count^impact"},
+        {"sysparm_having": "median^impact^>^5"},
+        {"sysparm_having": "sum^no_such_field^>^5"},
+        {"sysparm_having": "count^impact^~^5"},
+        {"sysparm_order_by": "no_such_field^DESC"},
+        {"sysparm_order_by": "AVG"},
+    ],
+)
+def test_what_cannot_be_read_is_left_out(scene: Any, params: dict[str, str]) -> None:
+    assert _groups(scene, **params) == [("1", "1"), ("2", "2")]
+
+
+@pytest.mark.claim("stats-display")
+def test_groups_with_their_display_values(scene: Any) -> None:
+    words = {"sysparm_count": "true", "sysparm_group_by": "impact,state"}
+    for mode in ("true", "all"):
+        found = _stats(scene, **words, sysparm_display_value=mode)
+        assert found[0]["groupby_fields"] == [
+            {"field": "impact", "value": "1", "display_value": "1 - High"},
+            {"field": "state", "value": "2", "display_value": "In Progress"},
+        ]
+    walked = _stats(
+        scene, sysparm_query="user_name=admin", table="sys_user", sysparm_count="true",
+        sysparm_group_by="department", sysparm_display_value="true",
+    )  # fmt: skip
+    assert len(walked) == 1
+    scene.instance.settings.update({"stats_display": "instead"})
+    found = _stats(scene, **words, sysparm_display_value="true")
+    assert found[0]["groupby_fields"][0] == {"field": "impact", "display_value": "1 - High"}
+    found = _stats(scene, **words, sysparm_display_value="all")
+    assert found[0]["groupby_fields"][0] == {"field": "impact", "value": "1", "display_value": "1 - High"}
 
 
 @pytest.mark.parametrize("said", ["False", "FALSE", ""])

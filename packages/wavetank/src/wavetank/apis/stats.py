@@ -5,6 +5,7 @@ ServiceNow docs: "Aggregate API". Counts, groups, and the smallest, largest, sum
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +15,28 @@ from starlette.routing import Route
 from wavetank import errors
 from wavetank.apis import table as table_api
 from wavetank.apis.endpoint import endpoint
+from wavetank.apis.table.pages import renderer_for
 from wavetank.database.query import Compiled, compile_query
 from wavetank.database.references import Column
 from wavetank.errors import PlatformError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from wavetank.apis.table import Call
 
 FUNCTIONS = ("avg", "min", "max", "sum")
 _ARITHMETIC = frozenset({"avg", "sum"})
-_UNBUILT = ("sysparm_having", "sysparm_order_by")
+_COMPARED: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+_DIRECTIONS = {"ASC": False, "DESC": True}
+Row = tuple[Any, ...]
 
 
 def routes() -> list[Route]:
@@ -51,10 +62,34 @@ class Figure:
         return None if self.function in _ARITHMETIC else f"{self.function.upper()}({given})"
 
 
+@dataclass(frozen=True, slots=True)
+class Having:
+    """What a group must satisfy to be told: an aggregate (None: its number of records) against a value."""
+
+    figure: Figure | None
+    compare: str
+    value: str
+
+    def holds(self, found: Any) -> bool:
+        """Whether the group's figure is as wanted; one that cannot be computed never is."""
+        if found is None:
+            return False
+        try:
+            return _COMPARED[self.compare](float(found), float(self.value))
+        except ValueError:
+            return _COMPARED[self.compare](str(found), self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What groups are sorted by: a field of theirs, an aggregate, or with neither their number of records."""
+
+    path: str
+    figure: Figure | None
+    descending: bool
+
+
 def _statistics(call: Call) -> Response:
-    unbuilt = [name for name in _UNBUILT if call.params.get(name)]
-    if unbuilt or call.params.get("sysparm_display_value", "").lower() not in ("", "false"):
-        raise PlatformError(400, "Not built", "wavetank has no having, order or display values in statistics")
     instance, table = call.instance, call.table.name
     compiled = compile_query(instance.dictionary, table, table_api.query_of(call), table_api.context_of(call))
     groups = _columns(compiled, _named(call, "sysparm_group_by"))
@@ -63,15 +98,114 @@ def _statistics(call: Call) -> Response:
         for function in FUNCTIONS
         for path, column in _columns(compiled, _named(call, f"sysparm_{function}_fields")).items()
     ]
-    _admit(call, compiled, [*groups, *(figure.path for figure in figures)])
+    conditions = _havings(call, compiled) if groups else []
+    orders = _orders(call, compiled, groups)
+    extra = [*(condition.figure for condition in conditions), *(order.figure for order in orders)]
+    further = [figure for figure in extra if figure is not None]
+    _admit(call, compiled, [*groups, *(figure.path for figure in (*figures, *further))])
     counts = call.flag("sysparm_count")
     if not counts and not figures:
         if instance.settings.get("stats_nothing") == "refused":
             raise PlatformError(400, "No request parameter for aggregate operation specified", "")
         return table_api.answer(call, [] if groups else {"stats": {}})
-    rows = _rows(call, compiled, groups, figures)
+    measured = [*figures, *further]
+    rows = _rows(call, compiled, groups, measured)
+    rows = _chosen(rows, len(groups), measured, conditions)
+    rows = _sorted(rows, groups, measured, orders)
     shown = [_entry(groups, figures, row, counts=counts) for row in rows]
+    if groups:
+        _label(call, groups, rows, shown)
     return table_api.answer(call, shown if groups else shown[0])
+
+
+def _havings(call: Call, compiled: Compiled) -> list[Having]:
+    """sysparm_having, `count^priority^>^3,avg^…`; what cannot be read is left out."""
+    found = []
+    for text in _named(call, "sysparm_having"):
+        function, _, rest = text.partition("^")
+        path, _, rest = rest.partition("^")
+        compare, _, value = rest.partition("^")
+        known, figure = _aggregate(compiled, function, path)
+        if known and compare in _COMPARED and value:
+            found.append(Having(figure, compare, value))
+    return found
+
+
+def _orders(call: Call, compiled: Compiled, groups: dict[str, Column]) -> list[Order]:
+    """sysparm_order_by, `AVG^state,COUNT^DESC,state`; what cannot be read is left out."""
+    found = []
+    for text in _named(call, "sysparm_order_by"):
+        parts = text.split("^")
+        descending = _DIRECTIONS.get(parts[-1].upper()) if len(parts) > 1 else None
+        if descending is not None:
+            parts.pop()
+        first, path = parts[0], parts[1] if len(parts) > 1 else ""
+        known, figure = _aggregate(compiled, first, path)
+        if known or first in groups:
+            found.append(Order("" if known else first, figure, bool(descending)))
+    return found
+
+
+def _aggregate(compiled: Compiled, function: str, path: str) -> tuple[bool, Figure | None]:
+    """Whether there is such an aggregate, and its figure; a count has none."""
+    name = function.lower()
+    if name == "count":
+        return True, None
+    column = compiled.source.column(path) if name in FUNCTIONS and path else None
+    return column is not None, Figure(name, path, column) if column else None
+
+
+def _chosen(rows: list[Row], keys: int, measured: list[Figure], conditions: list[Having]) -> list[Row]:
+    """The groups that satisfy every condition. A row is its keys, its count, its figures."""
+
+    def place(figure: Figure | None) -> int:
+        return keys if figure is None else keys + 1 + measured.index(figure)
+
+    return [row for row in rows if all(each.holds(row[place(each.figure)]) for each in conditions)]
+
+
+def _sorted(
+    rows: list[Row], groups: dict[str, Column], measured: list[Figure], orders: list[Order]
+) -> list[Row]:
+    paths = list(groups)
+    for order in reversed(orders):
+        at = len(paths) if order.figure is None else len(paths) + 1 + measured.index(order.figure)
+        number = True
+        if order.path:
+            at, number = paths.index(order.path), groups[order.path].field.is_number
+        rows = sorted(rows, key=_sort_key(at, number=number), reverse=order.descending)
+    return rows
+
+
+def _sort_key(at: int, *, number: bool) -> Callable[[Row], tuple[bool, float, str]]:
+    """Numbers by size before texts, nothing at all before both."""
+
+    def key(row: Row) -> tuple[bool, float, str]:
+        value = row[at]
+        if value in (None, ""):
+            return False, 0.0, ""
+        try:
+            return True, float(value) if number else 0.0, str(value)
+        except ValueError:
+            return True, 0.0, str(value)
+
+    return key
+
+
+def _label(call: Call, groups: dict[str, Column], rows: list[Row], shown: list[dict[str, Any]]) -> None:
+    """Puts what the groups' values look like into the entries, where display values are asked for."""
+    mode = call.params.get("sysparm_display_value", "").strip().lower()
+    if mode not in ("true", "all"):
+        return
+    instead = mode == "true" and call.instance.settings.get("stats_display") == "instead"
+    renderer = renderer_for(call, list(groups))
+    for index, column in enumerate(groups.values()):
+        labels = renderer.labels(column, {row[index] or "" for row in rows})
+        for entry in shown:
+            field = entry["groupby_fields"][index]
+            field["display_value"] = labels[field["value"] or ""]
+            if instead:
+                del field["value"]
 
 
 def _named(call: Call, parameter: str) -> list[str]:
@@ -104,23 +238,19 @@ def _admit(call: Call, compiled: Compiled, paths: list[str]) -> None:
             raise errors.table_refused(table)
 
 
-def _rows(
-    call: Call, compiled: Compiled, groups: dict[str, Column], figures: list[Figure]
-) -> list[tuple[Any, ...]]:
+def _rows(call: Call, compiled: Compiled, groups: dict[str, Column], figures: list[Figure]) -> list[Row]:
     """For each group its values, how many records it has, and its figures."""
     keys = [column.sql for column in groups.values()]
     wanted = ", ".join([*keys, "COUNT(*)", *(figure.sql or "NULL" for figure in figures)])
     grouped = f" GROUP BY {', '.join(keys)} ORDER BY {', '.join(keys)}" if keys else ""
     sql = f"SELECT {wanted} {compiled.source.sql} WHERE {compiled.where_sql}{grouped}"
-    rows: list[tuple[Any, ...]] = call.instance.database.execute(sql, compiled.params).fetchall()
+    rows: list[Row] = call.instance.database.execute(sql, compiled.params).fetchall()
     return rows
 
 
-def _entry(
-    groups: dict[str, Column], figures: list[Figure], row: tuple[Any, ...], *, counts: bool
-) -> dict[str, Any]:
+def _entry(groups: dict[str, Column], figures: list[Figure], row: Row, *, counts: bool) -> dict[str, Any]:
     stats: dict[str, Any] = {"count": str(row[len(groups)])} if counts else {}
-    for figure, value in zip(figures, row[len(groups) + 1 :], strict=True):
+    for figure, value in zip(figures, row[len(groups) + 1 :], strict=False):
         stats.setdefault(figure.function, {})[figure.path] = _text(figure.function, value)
     if not groups:
         return {"stats": stats}

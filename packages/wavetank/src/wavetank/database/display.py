@@ -57,6 +57,12 @@ class Renderer:
         """The JSON object of each row; a row that is gone is absent. Keys in `without` are left out."""
         return self._raw(keys, without) if self._style.mode == "false" else self._shown(keys, without)
 
+    def labels(self, column: Column, values: Iterable[str]) -> dict[str, str]:
+        """What each of a column's raw values looks like, by value."""
+        wanted = set(values)
+        show = self._shower(column, set(wanted))
+        return {value: show(value) or "" for value in wanted}
+
     # -- raw values
 
     def _raw(self, keys: Keys, without: frozenset[str]) -> dict[Key, bytes]:
