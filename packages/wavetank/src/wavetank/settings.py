@@ -74,6 +74,14 @@ ALL: tuple[Setting, ...] = (
         "counted",
         says="statistics over rows of which the caller may not read some",
     ),
+    _choice(
+        "query_acl_refusal",
+        "dropped",
+        "no_rows",
+        "refused",
+        says="a query of which query_match or query_range rules refuse a part: that part is left out, no row"
+        " is found, or 403",
+    ),
     _choice("field_write_denied", "silent", "403", says="a write to a field the caller may not write"),
     Setting("quota_seconds", 60, (), "a transaction longer than this is cancelled"),
     Setting("quota_commits", True, (), "whether a cancelled write has committed all the same"),
@@ -84,6 +92,29 @@ ALL: tuple[Setting, ...] = (
         "literal",
         "ignored",
         says="a password written without sysparm_input_display_value: stored as typed, or not at all",
+    ),
+    _choice(
+        "password_change",
+        "allowed",
+        "elevated",
+        says="changing the password of somebody else: as any field, or only with security_admin raised",
+    ),
+    _choice(
+        "user_minimum",
+        "form",
+        "always",
+        says="who asks for a user's User ID and one of its names: the form alone, or every write",
+    ),
+    _choice("admin_row_write", "open", "admin", says="who writes the user record of somebody who is admin"),
+    _choice("inactive_group_roles", "kept", "gone", says="whether an inactive group still gives its roles"),
+    _choice(
+        "second_grant", "refused", "kept", says="granting a user a role that the user was granted before"
+    ),
+    _choice(
+        "role_cache",
+        "none",
+        "touch",
+        says="when a stateless call sees other roles of its user: at once, or once the sys_user row is written",
     ),
     _choice("outbound", "loopback", "off", says="where the instance's own outbound calls may go"),
     Setting("script_seconds", 1.0, (), "how long one business rule script may run"),

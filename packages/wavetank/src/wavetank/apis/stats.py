@@ -16,7 +16,7 @@ from wavetank import errors
 from wavetank.apis import table as table_api
 from wavetank.apis.endpoint import endpoint
 from wavetank.apis.table.pages import renderer_for
-from wavetank.database.query import Compiled, compile_query
+from wavetank.database.query import Compiled
 from wavetank.database.references import Column
 from wavetank.errors import PlatformError
 
@@ -91,7 +91,9 @@ class Order:
 
 def _statistics(call: Call) -> Response:
     instance, table = call.instance, call.table.name
-    compiled = compile_query(instance.dictionary, table, table_api.query_of(call), table_api.context_of(call))
+    if not table_api.readable(call):
+        raise errors.table_refused(table)
+    compiled = table_api.compiled_of(call, may_read=True)
     groups = _columns(compiled, _named(call, "sysparm_group_by"))
     figures = [
         Figure(function, path, column)
@@ -222,9 +224,6 @@ def _columns(compiled: Compiled, paths: Iterable[str]) -> dict[str, Column]:
 def _admit(call: Call, compiled: Compiled, paths: list[str]) -> None:
     """Raises PlatformError 403 when the table, a field or one of the rows is not the caller's to read."""
     access, session, table = call.instance.access, call.session, call.table.name
-    if not table_api.readable(call):
-        raise errors.table_refused(table)
-    table_api.check_query(call, compiled)
     if access.query_fields(session, table, paths):
         raise table_api.query_refused(call)
     if call.instance.settings.get("stats_hidden_rows") == "counted":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -16,8 +16,9 @@ from wavetank.apis import media, tinyurl
 from wavetank.apis.table import views
 from wavetank.database.dictionary import Table
 from wavetank.database.formats import strftime_format
-from wavetank.database.query import Compiled, Condition, Context, Query, parse
+from wavetank.database.query import Compiled, Condition, Context, Query, compile_query, parse
 from wavetank.errors import PlatformError
+from wavetank.security.acl.queries import NO_ROWS
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -173,12 +174,44 @@ def context_of(call: Call) -> Context:
     return call.instance.query_context(call.session)
 
 
-def check_query(call: Call, compiled: Compiled) -> None:
-    """Raises PlatformError 403 for a query that is refused, or looks at what the caller may not read."""
+def compiled_of(call: Call, may_read: bool) -> Compiled:
+    """The caller's query, ready for the database: without what query rules refuse, narrowed by filters.
+
+    Raises PlatformError 403 for a query that is refused, or looks at what the caller may not read; for who
+    may not read the table at all only if it makes no sense.
+    """
+    access, session, table = call.instance.access, call.session, call.table.name
+    query, granted = query_of(call), frozenset[str]()
+    if may_read:
+        queried = access.queried(session, table, query)
+        query, granted = queried.query, queried.granted
+        if queried.refused:
+            query = _left(call, query)
+    compiled = compile_query(call.instance.dictionary, table, query, context_of(call))
+    if compiled.refused:
+        raise query_refused(call)
+    if may_read:
+        check_query(call, compiled, granted)
+    return access.narrowed(session, table, compiled)
+
+
+def _left(call: Call, query: Query) -> Query:
+    """What a query of which query rules refused a part still asks; that differs, hence a setting."""
+    answer = call.instance.settings.get("query_acl_refusal")
+    if answer == "refused":
+        raise query_refused(call)
+    return replace(query, blocks=NO_ROWS) if answer == "no_rows" else query
+
+
+def check_query(call: Call, compiled: Compiled, granted: frozenset[str] = frozenset()) -> None:
+    """Raises PlatformError 403 for a query that is refused, or looks at what the caller may not read.
+
+    `granted` are the fields that query rules open whoever may read them.
+    """
     access, session = call.instance.access, call.session
     if (
         compiled.refused
-        or access.query_fields(session, call.table.name, compiled.fields)
+        or access.unqueryable(session, call.table.name, compiled.fields, granted)
         or any(not access.table(session, "read", table) for table, _ in compiled.related)
         or any(access.query_fields(session, table, [path]) for table, path in compiled.related)
     ):

@@ -133,6 +133,8 @@ class Sight:
 def record(call: Call, sys_id: str) -> bytes | None:
     """The JSON text of one record as the caller may see it; None when there is none to see."""
     with call.instance.lock:
+        if not call.instance.access.in_sight(call.session, call.table.name, sys_id):
+            return None
         keys = listing.record(call.instance.database, call.table, sys_id)
         return next(iter(Sight(call).texts(keys)), None) if keys else None
 

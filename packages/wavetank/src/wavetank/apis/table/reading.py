@@ -16,14 +16,10 @@ from wavetank.apis.table.call import (
     Call,
     answer,
     beside,
-    check_query,
-    context_of,
-    query_of,
-    query_refused,
+    compiled_of,
     readable,
 )
 from wavetank.apis.table.pages import Page, record, total_of
-from wavetank.database.query import compile_query
 
 DEFAULT_LIMIT = 10_000
 # Tables that say no instead of showing nothing (measured on a developer instance).
@@ -32,14 +28,10 @@ SAYS_NO = frozenset({"metric_definition", "metric_instance", "sys_db_object", "s
 
 def list_of(call: Call) -> Response:
     table = call.table.name
-    compiled = compile_query(call.instance.dictionary, table, query_of(call), context_of(call))
-    if compiled.refused:
-        raise query_refused(call)
     may_read = readable(call)
+    compiled = compiled_of(call, may_read)
     if not may_read and table in SAYS_NO:
         raise errors.table_refused(table)
-    if may_read:
-        check_query(call, compiled)
     limit, offset = call.count("sysparm_limit", DEFAULT_LIMIT), call.count("sysparm_offset", 0)
     page = Page(call, compiled, limit if may_read else 0, offset)
     headers: dict[str, str] = {}

@@ -75,7 +75,7 @@ def _existing(call: Call, operation: Any, name: str) -> Row:
     """The record to write. Raises 404 when the caller cannot see it, 403 when it may not write it."""
     access, session, table = call.instance.access, call.session, call.table.name
     row = call.instance.database.get(table, call.sys_id)
-    if row is None or not readable(call):
+    if row is None or not readable(call) or not access.in_sight(session, table, call.sys_id):
         raise errors.no_record()
     if access.needs_row(session, "read", table) and not access.row(session, "read", table, row):
         raise errors.no_record()
