@@ -1,9 +1,9 @@
-"""Rules of users, groups and roles."""
+"""Rules of users. Those of groups and roles are in `grants`."""
 
 from __future__ import annotations
 
 from wavetank.behaviour.change import Change
-from wavetank.errors import write_refused
+from wavetank.errors import operation_failed, write_refused
 
 
 def full_name(change: Change) -> None:
@@ -30,34 +30,55 @@ def machine(change: Change) -> None:
         change.row["web_service_access_only"] = "false"
 
 
-def grants(change: Change) -> None:
-    """Only an admin hands out admin, by whatever way; only an elevated session hands out security_admin.
+def minimum(change: Change) -> None:
+    """A user has a User ID and one of its names, where every write is asked for them.
 
-    ServiceNow docs: "Elevated privileges".
+    ServiceNow docs: "Create a user". Whether more than the form asks is not verified: setting `user_minimum`.
     """
-    from wavetank.security import roles
-
-    if change.who is None:
+    row, settings = change.row, change.instance.settings
+    if change.who is None or settings.get("user_minimum") == "form":
         return
-    given = roles.handed_out(change.instance, change.table.name, change.row)
-    strict = change.instance.settings.get("elevation") == "required"
-    beyond = {"admin": not change.who.is_admin, "security_admin": strict and not change.who.elevated}
-    if any(beyond.get(role) for role in given):
+    if not row["user_name"] or not (row["first_name"] or row["last_name"]):
+        raise operation_failed("A user needs a User ID, and a First name or a Last name")
+
+
+def agent(change: Change) -> None:
+    """What is an AI agent stays one, and nothing becomes one (ServiceNow docs: "Create a user")."""
+    kinds = (change.before("identity_type"), change.row["identity_type"])
+    if change.who and change.changes("identity_type") and "ai_agent" in kinds:
+        raise operation_failed("The identity type AI is not changed")
+
+
+def own_lock(change: Change) -> None:
+    """Nobody who is admin locks itself out (ServiceNow docs: "Create a user"); the words are not verified."""
+    who = change.who
+    if (
+        who
+        and who.is_admin
+        and who.sys_id == change.row["sys_id"]
+        and change.changes_to("locked_out", "true")
+    ):
+        raise operation_failed("Administrators do not lock themselves out")
+
+
+def others_password(change: Change) -> None:
+    """Changing somebody else's password takes an elevated session, where the setting says so.
+
+    Refused on one developer instance, not verified on others: setting `password_change`.
+    """
+    who, settings = change.who, change.instance.settings
+    if who is None or who.sys_id == change.row["sys_id"] or settings.get("password_change") == "allowed":
+        return
+    if change.changes("user_password") and not who.elevated:
+        raise operation_failed("Error during update of sys_user")
+
+
+def admins_row(change: Change) -> None:
+    """The row of an admin is written by an admin, where the setting says so; not verified."""
+    who, settings = change.who, change.instance.settings
+    if who is None or who.is_admin or settings.get("admin_row_write") == "open":
+        return
+    admin = change.instance.database.first("sys_user_role", name="admin")
+    held = {"user": change.before("sys_id"), "role": admin["sys_id"] if admin else ""}
+    if change.instance.database.first("sys_user_has_role", **held):
         raise write_refused(change.operation)
-
-
-def inherited_roles(change: Change) -> None:
-    """Bring the inherited roles of everybody concerned in line."""
-    from wavetank.security import roles
-
-    users: set[str] = set()
-    for row in (change.previous, change.row):
-        if row is None:
-            continue
-        found = roles.affected(change.instance, change.table.name, row)
-        if found is None:
-            roles.rebuild(change.instance, None)
-            return
-        users |= found
-    if users:
-        roles.rebuild(change.instance, users)

@@ -13,6 +13,7 @@ from wavetank.behaviour import (
     approval,
     archive,
     change_request,
+    grants,
     identity,
     incident,
     incident_family,
@@ -24,7 +25,7 @@ from wavetank.behaviour import (
 )
 from wavetank.behaviour.change import Change
 from wavetank.database.shipped import sys_id_for
-from wavetank.security import clients, keys, plugins, policies, rates, sessions
+from wavetank.security import clients, keys, plugins, policies, rates, sessions, time_limited
 from wavetank.security.roles import SOURCES
 
 INSERT = frozenset({"insert"})
@@ -75,9 +76,19 @@ def _text(flag: bool) -> str:
 BUILT_IN: tuple[Rule, ...] = (
     Rule("Calculate user name", "sys_user", 10, identity.full_name, "name = first name + last name"),
     Rule("Identity type sets web service access", "sys_user", 20, identity.machine, "machine ticks, human unticks"),
+    Rule("Minimum of a user", "sys_user", 30, identity.minimum, "a User ID and a first or last name"),
+    Rule("AI agents stay what they are", "sys_user", 40, identity.agent, "the identity type AI is not changed", on=UPDATE),
+    Rule("Admins stay in", "sys_user", 50, identity.own_lock, "an admin does not lock itself out", on=UPDATE),
+    Rule("Passwords of others", "sys_user", 60, identity.others_password, "may take an elevated session", on=UPDATE),
+    Rule("Rows of admins", "sys_user", 70, identity.admins_row, "may be for admins only", on=UPDATE | {"delete"}),
     Rule("Log out locked users", "sys_user", 900, sessions.log_out, "locking or deactivating ends the sessions", "after", UPDATE),
     Rule("Rate limit resource", rates.RULES, 50, rates.describe, "the resource follows the other fields"),
     Rule("Rate limit reset", rates.RULES, 50, rates.start_anew, "another limit starts the hour's count anew", "after", UPDATE | {"delete"}),
+    Rule("Basic restriction properties", "sys_properties", 5, restriction.guarded, "an elevated session writes them", on=ALL),
+    Rule("Basic restriction decision", restriction.EXCEPTIONS, 100, restriction.decided, "carries a decision out", "after"),
+    Rule("IP address control", addresses.TABLE, 50, addresses.sound, "a rule names two whole addresses"),
+    Rule("HMAC key id", signatures.TABLE, 50, signatures.identify, "the platform makes the key id and keeps it"),
+    Rule("Machine identities only", machines.USERS, 50, machines.only_machines, "users for web services only"),
     Rule("Generate API key token", keys.TABLE, 50, keys.generate, "the platform makes the token and keeps it"),
     *(
         Rule("REST API path", table, 50, policies.fill_path, "the path follows the API")
@@ -89,9 +100,15 @@ BUILT_IN: tuple[Rule, ...] = (
     ),
     Rule("Register OAuth client", "oauth_entity", 50, clients.register, "makes a client id and secret", on=INSERT),
     *(
-        Rule("Who may grant", table, 5, identity.grants, "admin takes an admin, security_admin an elevated session")
-        for table in sorted(SOURCES)
+        Rule("Who may grant", table, 5, grants.allowed, "admin takes an admin, security_admin an elevated session")
+        for table in sorted(SOURCES | {time_limited.TABLE})
     ),
+    Rule("Roles are not renamed", "sys_user_role", 5, grants.kept_name, "a role keeps its name", on=UPDATE),
+    Rule("Explicit roles contain nothing", "sys_user_role_contains", 6, grants.empty, "snc_internal and snc_external"),
+    Rule("One grant a role", "sys_user_has_role", 6, grants.single, "counts are derived; one grant a user and role"),
+    Rule("Inherited roles stay", "sys_user_has_role", 6, grants.not_deleted, "they go with what they come from", on=frozenset({"delete"})),
+    Rule("time-limited roles duration limit", time_limited.TABLE, 100, time_limited.sound, "which, how long, how many"),
+    Rule("Time-limited roles", time_limited.TABLE, 900, time_limited.planned, "they come and go by the clock", "after", ALL),
     *(
         rule
         for table in ("sys_db_object", "sys_dictionary")
@@ -101,7 +118,7 @@ BUILT_IN: tuple[Rule, ...] = (
         )
     ),
     *(
-        Rule("Inherited roles", table, 900, identity.inherited_roles, "brings inherited roles in line", "after", ALL)
+        Rule("Inherited roles", table, 900, grants.inherited_roles, "brings inherited roles in line", "after", ALL)
         for table in (
             "sys_user_has_role",
             "sys_user_role_contains",

@@ -5,16 +5,16 @@ same status and body (measured on developer instances), and so does this module.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wavetank.clock import parse
 from wavetank.errors import PlatformError
 from wavetank.releases import release
-from wavetank.security import restriction
+from wavetank.security import explicit_roles, one_time, restriction, signatures, time_limited
 from wavetank.security.codes import Codes
 from wavetank.security.credentials import Presented
 from wavetank.security.keys import Keys
+from wavetank.security.lockout import Lockout
 from wavetank.security.passwords import Passwords
 from wavetank.security.policies import BASIC
 from wavetank.security.tokens import Tokens
@@ -25,11 +25,16 @@ if TYPE_CHECKING:
 
 CHALLENGE = {"WWW-Authenticate": BASIC}
 # Whose rows decide about a session; a write to any of them ends every cached one.
-SOURCES = ("sys_user", "sys_user_has_role", "sys_user_role", "sys_properties", "oauth_entity")
+SOURCES = ("sys_user", "sys_user_has_role", "sys_user_role", "sys_properties", "oauth_entity", "sys_plugins")
 ROLES = """
-SELECT r."name", h."inherited" FROM "sys_user_has_role" h JOIN "sys_user_role" r ON r."sys_id" = h."role"
+SELECT r."name", h."inherited", r."elevated_privilege"
+FROM "sys_user_has_role" h JOIN "sys_user_role" r ON r."sys_id" = h."role"
 WHERE h."user" = ? AND h."state" IN ('active', '')
 """
+# Whether roles that need elevation always do; security_admin always does
+# (ServiceNow docs: Enforce strict elevate privilege).
+STRICT = "glide.security.strict_elevate_privilege"
+Held = list[tuple[str, str, str]]
 
 
 def authenticate(instance: "Instance", presented: Presented) -> Session:
@@ -44,7 +49,9 @@ class Identity:
         self._instance = instance
         self._passwords = Passwords()
         self._sessions: dict[tuple[str, str, str], Session] = {}
-        self._revision = -1
+        self._revision: tuple[object, ...] = ()
+        self._cached: dict[str, tuple[str, Held]] = {}
+        self.lockout = Lockout(instance)
         self.tokens = Tokens(instance)
         self.keys = Keys(instance)
         self.codes = Codes(instance)
@@ -55,11 +62,17 @@ class Identity:
         if presented.scheme == "bearer":
             token = self.tokens.find(presented.secret)
             return token.user_name if token else ""
-        if presented.scheme == "api_key":
-            key = self.keys.find(presented.secret)
-            user = self._instance.database.get("sys_user", key["user"]) if key else None
-            return user["user_name"] if user else ""
-        return presented.user
+        match presented.scheme:
+            case "api_key":
+                key = self.keys.find(presented.secret)
+                return self._name(key["user"]) if key else ""
+            case "hmac":
+                secret = signatures.find(self._instance, presented.user)
+                return self._name(secret["user"]) if secret else ""
+            case "certificate":
+                return self._name(presented.user)
+            case _:
+                return presented.user
 
     def authenticate(self, presented: Presented) -> Session:
         """The session of what was presented. Raises PlatformError 401."""
@@ -69,6 +82,10 @@ class Identity:
             session = self._bearer(presented.secret)
         elif presented.scheme == "api_key":
             session = self._key(presented.secret)
+        elif presented.scheme == "hmac":
+            session = self._signed(presented)
+        elif presented.scheme == "certificate":
+            session = self._of(presented.user, presented.scheme)
         else:
             session = None
         if session is None:
@@ -86,15 +103,13 @@ class Identity:
         Counts failures and locks the account at the limit.
         """
         user = self._instance.database.first("sys_user", user_name=user_name) if user_name else None
-        if user is None:
-            return None
-        if not self._passwords.match(user["user_password"], password):
-            self._failed(user)
+        if user is None or not self._passwords.match(user["user_password"], password):
+            if user_name:
+                self.lockout.failed(user_name, user)
             return None
         if not self.may_log_in(user):
             return None
-        if user["failed_attempts"] not in ("", "0"):
-            self._instance.database.update("sys_user", user["sys_id"], {"failed_attempts": "0"}, system=False)
+        self.lockout.passed(user)
         return user
 
     def may_log_in(self, user: Mapping[str, str], *, minting: bool = False) -> bool:
@@ -115,30 +130,66 @@ class Identity:
         self._forget_stale()
         key = (user["sys_id"], scheme, client)
         if key not in self._sessions:
+            explicit_roles.at_login(self._instance, user["sys_id"])
             self._sessions[key] = self._load(user, scheme, client)
         return self._sessions[key]
 
+    def forget_roles(self) -> None:
+        """Has every session that begins now read its roles again."""
+        self._sessions.clear()
+
     def resume(self) -> None:
-        """Takes up the unlocks that are still to come, after a start or a restore."""
-        if self._instance.dictionary.table("sys_user") is None:
-            return
-        for user in self._instance.database.find("sys_user", locked_out="true"):
-            if int(user["failed_attempts"] or 0) >= self._limit():
-                self._unlock_later(user["sys_id"], user["sys_updated_on"])
+        """After a start or a restore: nothing is remembered, and what was to come still comes."""
+        self._sessions.clear()
+        self._cached.clear()
+        self.lockout.resume()
+        time_limited.resume(self._instance)
+
+    def prove_for_integration(self, user_name: str, password: str) -> tuple[Mapping[str, str] | None, bool]:
+        """As `prove`, for a caller that is no browser; and whether a one-time code came along.
+
+        Who has paired an authenticator may append a code to the password. Where integrations must, a right
+        password without a good one raises PlatformError 401, with a header that tells a wrong password apart.
+        """
+        instance = self._instance
+        plain, code = self._parted(user_name, password)
+        user = self.prove(user_name, plain)
+        if user is None:
+            return None, False
+        passed = bool(code) and one_time.good(instance, user["sys_id"], code)
+        asked = one_time.asked_of_integrations(instance) and one_time.enrolled(instance, user["sys_id"])
+        if not passed and (code or asked):
+            raise replace(self.refusal(), headers={**CHALLENGE, **one_time.CHALLENGE})
+        return user, passed
+
+    def _parted(self, user_name: str, password: str) -> tuple[str, str]:
+        """Password and the code behind it; the whole is the password unless its user has codes."""
+        user = self._instance.database.first("sys_user", user_name=user_name) if user_name else None
+        if user is None or not one_time.enrolled(self._instance, user["sys_id"]):
+            return password, ""
+        whole = self._passwords.match(user["user_password"], password)
+        return (password, "") if whole else one_time.parted(password)
 
     def _basic(self, user_name: str, password: str) -> Session | None:
-        user = self.prove(user_name, password)
+        user, code = self.prove_for_integration(user_name, password)
         if user is None:
             return None
+        restriction.start(self._instance)
         session = self.session(user, "basic")
-        properties = self._instance.properties
-        mode = restriction.mode(properties)
-        if mode == "off" or restriction.exempt(user, session.roles, properties):
-            return session
-        if mode == "enforce":
-            return None
-        restriction.track(self._instance, user)
-        return session
+        return session if restriction.admits(self._instance, session, code=code) else None
+
+    def _signed(self, presented: Presented) -> Session | None:
+        key, signature, body = presented.user, presented.secret, presented.signed
+        row = signatures.good(self._instance, key, signature, body, presented.algorithm)
+        return self._of(row["user"], presented.scheme) if row else None
+
+    def _of(self, sys_id: str, scheme: str) -> Session | None:
+        user = self._instance.database.get("sys_user", sys_id)
+        return self.session(user, scheme) if user is not None and self.may_log_in(user) else None
+
+    def _name(self, sys_id: str) -> str:
+        user = self._instance.database.get("sys_user", sys_id)
+        return user["user_name"] if user else ""
 
     def _bearer(self, secret: str) -> Session | None:
         token = self.tokens.find(secret)
@@ -159,47 +210,49 @@ class Identity:
         return self.session(user, "api_key", key["sys_id"] if scoped else "")
 
     def _load(self, user: Mapping[str, str], scheme: str, client: str) -> Session:
-        held = self._instance.database.execute(ROLES, (user["sys_id"],)).fetchall()
+        held = self._held(user)
+        borrowed = time_limited.held(self._instance, user["sys_id"])
+        own = frozenset(name for name, _, _ in held)
+        elevatable = self._elevatable(held)
         default = self._instance.property("glide.sys.default.tz", "US/Pacific")
         return Session(
             user=user,
-            roles=frozenset(name for name, _ in held),
-            explicit_roles=frozenset(name for name, inherited in held if inherited != "true"),
+            roles=(own | borrowed) - elevatable,
+            explicit_roles=frozenset(name for name, inherited, _ in held if inherited != "true"),
             scheme=scheme,
             time_zone=user["time_zone"] or default,
             client=client,
+            elevatable=elevatable,
+            borrowed=borrowed - own,
+        )
+
+    def _held(self, user: Mapping[str, str]) -> Held:
+        """The user's rows of roles: those of now, or those of when the user's own row was last written."""
+        read = self._instance.database.execute(ROLES, (user["sys_id"],)).fetchall
+        if self._instance.settings.get("role_cache") != "touch":
+            return read()
+        stamp = f"{user['sys_mod_count']} {user['sys_updated_on']}"
+        known = self._cached.get(user["sys_id"])
+        if known is None or known[0] != stamp:
+            known = self._cached[user["sys_id"]] = (stamp, read())
+        return known[1]
+
+    def _elevatable(self, held: Held) -> frozenset[str]:
+        """The roles that count only in a session that was raised."""
+        if self._instance.settings.get("elevation") == "off":
+            return frozenset()
+        strict = self._instance.property(STRICT, "true") == "true"
+        return frozenset(
+            name for name, _, elevated in held if name == "security_admin" or (strict and elevated == "true")
         )
 
     def _forget_stale(self) -> None:
-        revision = self._instance.database.revision(*SOURCES)
+        settings = self._instance.settings
+        revision = (
+            self._instance.database.revision(*SOURCES),
+            settings.get("elevation"),
+            settings.get("role_cache"),
+        )
         if revision != self._revision:
             self._sessions.clear()
             self._revision = revision
-
-    def _failed(self, user: Mapping[str, str]) -> None:
-        if user["locked_out"] == "true":
-            return
-        attempts = int(user["failed_attempts"] or 0) + 1
-        changes = {"failed_attempts": str(attempts)}
-        if attempts >= self._limit():
-            changes["locked_out"] = "true"
-        now = self._instance.clock.text()
-        # Stamped, so that the moment of locking outlives a restart.
-        self._instance.database.update(
-            "sys_user", user["sys_id"], {**changes, "sys_updated_on": now}, system=False
-        )
-        if "locked_out" in changes:
-            self._unlock_later(user["sys_id"], now)
-
-    def _limit(self) -> int:
-        return int(self._instance.number("glide.user.max_unlock_attempts", 5))
-
-    def _unlock_later(self, sys_id: str, since: str) -> None:
-        minutes = min(self._instance.number("glide.user.unlock_timeout_in_mins", 15), 10**9)
-        self._instance.clock.at(parse(since) + timedelta(minutes=minutes), lambda: self._unlock(sys_id))
-
-    def _unlock(self, sys_id: str) -> None:
-        user = self._instance.database.get("sys_user", sys_id)
-        if user and user["locked_out"] == "true" and int(user["failed_attempts"] or 0) >= self._limit():
-            fresh = {"locked_out": "false", "failed_attempts": "0"}
-            self._instance.database.update("sys_user", sys_id, fresh, system=False)

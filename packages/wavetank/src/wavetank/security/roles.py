@@ -2,7 +2,8 @@
 
 `sys_user_has_role` is the truth a session reads: one row for each user and role, `inherited` when the
 role was not granted to the user itself, `inh_count` saying through how many ways it comes
-(ServiceNow docs: Role Management V2). `rebuild` derives the inherited rows from the others.
+(ServiceNow docs: Role Management V2). `rebuild` derives the inherited rows from the others. A grant whose
+state is not active gives nothing.
 """
 
 from collections import Counter
@@ -25,6 +26,9 @@ SOURCES = frozenset(
 )
 
 
+ACTIVE = frozenset({"", "active"})
+
+
 def rebuild(instance: "Instance", users: Iterable[str] | None = None) -> int:
     """Brings the inherited rows of some users (sys_ids; None is everybody) in line.
 
@@ -32,11 +36,34 @@ def rebuild(instance: "Instance", users: Iterable[str] | None = None) -> int:
     """
     database = instance.database
     graph = _graph(instance)
+    with database.transaction():
+        return sum(_settle(instance, user, graph) for user in concerned(instance, users))
+
+
+def concerned(instance: "Instance", users: Iterable[str] | None) -> list[str]:
+    """The users by sys_id; None is everybody who has a role or is in a group."""
     if users is None:
+        database = instance.database
         holders = {row["user"] for row in database.find("sys_user_has_role")}
         users = holders | {row["user"] for row in database.find("sys_user_grmember")}
-    with database.transaction():
-        return sum(_settle(instance, user, graph) for user in sorted(set(users)) if user)
+    return sorted({user for user in users if user})
+
+
+def tallies(instance: "Instance", users: Iterable[str] | None) -> dict[tuple[str, str], int]:
+    """In how many ways users have their roles, as the rows say: by user and role."""
+    found: dict[tuple[str, str], int] = {}
+    for user in concerned(instance, users):
+        for row in instance.database.find("sys_user_has_role", user=user):
+            key = (user, row["role"])
+            found[key] = found.get(key, 0) + tally(row)
+    return found
+
+
+def tally(row: Mapping[str, str]) -> int:
+    """In how many ways one row gives its role."""
+    if row["state"] not in ACTIVE:
+        return 0
+    return int(row["inh_count"] or 0) + (row["inherited"] != "true")
 
 
 def affected(instance: "Instance", table: str, row: Mapping[str, str]) -> set[str] | None:
@@ -49,6 +76,23 @@ def affected(instance: "Instance", table: str, row: Mapping[str, str]) -> set[st
         members = (instance.database.find("sys_user_grmember", group=each) for each in below)
         return {member["user"] for found in members for member in found}
     return None
+
+
+def closures(instance: "Instance", table: str, row: Mapping[str, str]) -> list[frozenset[str]]:
+    """What each role and each group that a row of one of SOURCES concerns gives whoever has it, by sys_id."""
+    return _graph(instance).closures(table, row)
+
+
+def contained(instance: "Instance", names: Iterable[str]) -> frozenset[str]:
+    """The names of some roles and of all they contain."""
+    database = instance.database
+    graph = _graph(instance)
+    found: set[str] = set()
+    for name in names:
+        role = database.first("sys_user_role", name=name)
+        found |= graph.closure(role["sys_id"]) if role else set()
+    rows = (database.get("sys_user_role", each) for each in found)
+    return frozenset(row["name"] for row in rows if row)
 
 
 def handed_out(instance: "Instance", table: str, row: Mapping[str, str]) -> set[str]:
@@ -65,7 +109,8 @@ def _settle(instance: "Instance", user: str, graph: "_Graph") -> int:
     database = instance.database
     rows = database.find("sys_user_has_role", user=user)
     groups = [row["group"] for row in database.find("sys_user_grmember", user=user)]
-    granted = {row["role"]: row for row in rows if row["inherited"] != "true"}
+    direct = [row for row in rows if row["inherited"] != "true"]
+    granted = {row["role"]: row for row in direct if row["state"] in ACTIVE}
     derived = {row["role"]: row for row in rows if row["inherited"] == "true"}
     ways = graph.ways(granted, groups)
     changed = 0
@@ -83,7 +128,21 @@ def _settle(instance: "Instance", user: str, graph: "_Graph") -> int:
     # What is left was inherited and no longer is, or was granted as well: one row a role.
     for row in derived.values():
         database.delete("sys_user_has_role", row["sys_id"])
-    return changed + len(derived)
+    return changed + len(derived) + _write_names(instance, user, granted)
+
+
+def _write_names(instance: "Instance", user: str, granted: Iterable[str]) -> int:
+    """Keeps the user's field `roles`: the names of the roles that were granted to the user itself."""
+    database = instance.database
+    row = database.get("sys_user", user)
+    if row is None:
+        return 0
+    found = (database.get("sys_user_role", role) for role in granted)
+    names = ",".join(sorted(role["name"] for role in found if role))
+    if row["roles"] == names:
+        return 0
+    database.update("sys_user", user, {"roles": names}, system=False)
+    return 1
 
 
 class _Graph:
@@ -92,7 +151,10 @@ class _Graph:
     def __init__(self, instance: "Instance") -> None:
         database = instance.database
         self._contains = _pairs(database.find("sys_user_role_contains"), "role", "contains")
-        self._parent = {row["sys_id"]: row["parent"] for row in database.find("sys_user_group")}
+        groups = database.find("sys_user_group")
+        self._parent = {row["sys_id"]: row["parent"] for row in groups}
+        gone = instance.settings.get("inactive_group_roles") == "gone"
+        self._asleep = {row["sys_id"] for row in groups if gone and row["active"] == "false"}
         self._held: dict[str, list[tuple[str, bool]]] = {}
         for row in database.find("sys_group_has_role"):
             self._held.setdefault(row["group"], []).append((row["role"], row["inherits"] != "false"))
@@ -102,10 +164,10 @@ class _Graph:
         """For each inherited role, through how many grants it comes."""
         ways: Counter[str] = Counter()
         for role in granted:
-            ways.update(self._closure(role) - {role})
+            ways.update(self.closure(role) - {role})
         for group in groups:
             for role in self._roles(group):
-                ways.update(self._closure(role))
+                ways.update(self.closure(role))
         return ways
 
     def handed_out(self, table: str, row: Mapping[str, str]) -> set[str]:
@@ -114,13 +176,25 @@ class _Graph:
             given = self._roles(row.get("group" if table == "sys_user_grmember" else "parent", ""))
         else:
             given = [row.get("contains" if table == "sys_user_role_contains" else "role", "")]
-        return {each for role in given for each in self._closure(role)}
+        return {each for role in given for each in self.closure(role)}
+
+    def closures(self, table: str, row: Mapping[str, str]) -> list[frozenset[str]]:
+        """What the roles and groups that a row concerns give: all of them where containment changes."""
+        if table == "sys_user_role_contains":
+            roles = {*self._contains, *(role for held in self._held.values() for role, _ in held)}
+            groups = set(self._parent)
+        else:
+            roles = {row.get("role", "")}
+            group = row.get("sys_id" if table == "sys_user_group" else "group", "")
+            groups = self.below(group) if group else set()
+        given = [frozenset().union(*map(self.closure, self._roles(each))) for each in groups]
+        return [*(self.closure(role) for role in roles), *given]
 
     def below(self, group: str) -> set[str]:
         """The group and every group below it."""
         return {group} | {each for each in self._parent if group in self._above(each)}
 
-    def _closure(self, role: str) -> frozenset[str]:
+    def closure(self, role: str) -> frozenset[str]:
         """The role and everything it contains, however deep; a circle is walked once."""
         if role not in self._closures:
             seen: set[str] = set()
@@ -135,9 +209,15 @@ class _Graph:
 
     def _roles(self, group: str) -> list[str]:
         """The group's own roles and those its parents hand down (ServiceNow docs: create a group)."""
+        if group in self._asleep:
+            return []
         own = [role for role, _ in self._held.get(group, [])]
         return own + [
-            role for above in self._above(group) for role, inherits in self._held.get(above, []) if inherits
+            role
+            for above in self._above(group)
+            if above not in self._asleep
+            for role, inherits in self._held.get(above, [])
+            if inherits
         ]
 
     def _above(self, group: str) -> list[str]:
@@ -149,15 +229,16 @@ class _Graph:
         return found
 
 
-_graphs: "WeakKeyDictionary[Instance, tuple[int, _Graph]]" = WeakKeyDictionary()
+_graphs: "WeakKeyDictionary[Instance, tuple[tuple[int, str], _Graph]]" = WeakKeyDictionary()
 
 
 def _graph(instance: "Instance") -> _Graph:
     """The graph of the moment, read again only after one of its tables was written."""
-    revision = instance.database.revision("sys_user_role_contains", "sys_user_group", "sys_group_has_role")
+    tables = ("sys_user_role_contains", "sys_user_group", "sys_group_has_role")
+    moment = (instance.database.revision(*tables), str(instance.settings.get("inactive_group_roles")))
     known = _graphs.get(instance)
-    if known is None or known[0] != revision:
-        known = _graphs[instance] = (revision, _Graph(instance))
+    if known is None or known[0] != moment:
+        known = _graphs[instance] = (moment, _Graph(instance))
     return known[1]
 
 

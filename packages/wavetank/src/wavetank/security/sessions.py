@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 
+from wavetank.security import time_limited
 from wavetank.security.who import Session
 
 if TYPE_CHECKING:
@@ -72,8 +73,9 @@ class Sessions:
         if user["enable_multifactor_authn"] == "true":
             raise LoginRefused("A verification code is required", "mfa_code_required")
         now = instance.clock.text()
-        stamps = {"last_login": now[:10], "last_login_time": now}
-        instance.database.update("sys_user", user["sys_id"], stamps, system=False)
+        stamps = {"last_login": now[:10], "last_login_time": now} if instance.identity.lockout.clears else {}
+        if stamps:
+            instance.database.update("sys_user", user["sys_id"], stamps, system=False)
         self._sweep()
         who = instance.identity.session({**user, **stamps}, "session")
         held = UiSession(secrets.token_hex(16).upper(), secrets.token_hex(36), who, instance.clock.seconds())
@@ -105,9 +107,9 @@ class Sessions:
 
     def elevate(self, held: UiSession, *, on: bool) -> bool:
         """Raises the session to security_admin, or lowers it; False when its user does not hold the role."""
-        if on and ELEVATED_ROLE not in held.who.roles:
+        if on and ELEVATED_ROLE not in held.who.roles | held.who.elevatable:
             return False
-        held.who = replace(held.who, elevated=on)
+        held.who = held.who.raised(on=on)
         return True
 
     def end(self, held: UiSession) -> None:
@@ -118,6 +120,12 @@ class Sessions:
         for held in list(self._open.values()):
             if user in (None, held.who.sys_id):
                 self.end(held)
+
+    def retake(self, user: str) -> None:
+        """Takes from the sessions of a user (a sys_id) the roles that were lent to it and are due."""
+        for held in self._open.values():
+            if held.who.sys_id == user:
+                held.who = held.who.returned(time_limited.held(self._instance, user))
 
     def _over(self, held: UiSession) -> bool:
         """Unused for too long, or of a user who is gone or locked (by failed logins, past every rule)."""

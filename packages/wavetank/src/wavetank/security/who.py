@@ -1,7 +1,7 @@
 """The caller of one request, once it is known."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Roles that admin does not imply: they count only when granted
 # (ServiceNow docs: instance integration for scan engine; Basic authentication restriction).
@@ -17,10 +17,12 @@ GUEST = "\0guest"
 class Session:
     """A user with the roles of the moment.
 
-    `roles` are the roles held by a row of sys_user_has_role, granted or inherited; `explicit_roles`
-    only those granted to the user itself. `scheme` is basic, api_key, oauth_password, oauth_client,
-    oauth_code, session (a login in the UI) or guest (nobody signed in). `client` is the sys_id of whose
-    scopes count: the registry entry of an OAuth token, or an API key; "" for callers without scopes.
+    `roles` are the roles held by a row of sys_user_has_role, granted or inherited, but for those that count
+    only once the session is raised: these are `elevatable`. `borrowed` are those of `roles` that are lent for
+    a time only. `explicit_roles` are those granted to the user itself. `scheme` is basic, api_key,
+    oauth_password, oauth_client, oauth_code, session (a login in the UI) or guest (nobody signed in).
+    `client` is the sys_id of whose scopes count: the registry entry of an OAuth token, or an API key; "" for
+    callers without scopes.
     """
 
     user: Mapping[str, str]
@@ -30,6 +32,8 @@ class Session:
     time_zone: str
     elevated: bool = False
     client: str = ""
+    elevatable: frozenset[str] = frozenset()
+    borrowed: frozenset[str] = frozenset()
 
     @property
     def user_name(self) -> str:
@@ -49,3 +53,13 @@ class Session:
             return True
         explicit = name in EXPLICIT_ONLY or name.startswith(EXPLICIT_PREFIX)
         return self.is_admin and not explicit
+
+    def raised(self, *, on: bool) -> "Session":
+        """The session with its elevated roles, or without (ServiceNow docs: Elevated privilege roles)."""
+        roles = self.roles | self.elevatable if on else self.roles - self.elevatable
+        return replace(self, elevated=on, roles=roles)
+
+    def returned(self, still: frozenset[str]) -> "Session":
+        """The session without the borrowed roles that are not lent any more."""
+        gone = self.borrowed - still
+        return replace(self, roles=self.roles - gone, borrowed=self.borrowed & still) if gone else self

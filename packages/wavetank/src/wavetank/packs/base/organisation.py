@@ -92,6 +92,7 @@ def users(listed: Iterable[Person]) -> Rows:
             "company": people.company_id("ACME North America"),
             "location": people.location_id(places[index % len(places)]),
             "identity_type": "human",
+            "roles": ",".join(sorted(person.roles)),
             "user_password": hash_password("admin") if person.user_name == "admin" else "",
         }
 

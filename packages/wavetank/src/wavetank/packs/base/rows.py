@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wavetank.database.store import Database
 from wavetank.packs.base import (
+    accounts,
     behaviour,
     catalog,
     guards,
@@ -14,6 +15,7 @@ from wavetank.packs.base import (
     platform,
     queries,
     security,
+    ways_in,
     web_services,
 )
 from wavetank.packs.base.tables import definitions
@@ -22,6 +24,7 @@ from wavetank.packs.writing import choices, write, write_access
 HERE = "wavetank.packs.base"
 # Each has `rows()`: tables and what to write into them. A new area is a new module and its name here.
 AREAS = (
+    accounts,
     platform,
     operation,
     organisation,
@@ -33,6 +36,7 @@ AREAS = (
     web_services,
     queries,
     guards,
+    ways_in,
 )
 
 
