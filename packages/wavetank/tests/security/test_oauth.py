@@ -169,18 +169,25 @@ def test_revoking_needs_no_authentication_and_ends_the_token(scene, client, door
     assert door.ask("GET", "/oauth_revoke_token.do", query=f"token={token}").status == 200
     assert door.ask("GET", "/oauth_revoke_token.do", query="token=unknown").status == 200
     assert _whoami(door, token).status == 401
-    assert [row["type"] for row in scene.database.find("oauth_credential")] == ["refresh_token"]
+    now = scene.instance.clock.text()
+    rows = scene.database.find("oauth_credential")
+    assert {row["type"]: row["expires"] <= now for row in rows} == {"access_token": True, "refresh_token": False}
 
 
-def test_credentials_are_rows_without_the_token_and_expire_on_the_clock(scene, client, door):
+@pytest.mark.claim("oauth-credential-cleaned")
+def test_credentials_are_rows_without_the_token_and_stay_until_a_job_cleans_up(scene, client, door):
     client()
     ada = scene.user("ada")
     token = _password(door).body["access_token"]
     rows = scene.database.find("oauth_credential", type="access_token")
     assert [row["user"] for row in rows] == [ada]
     assert all(token not in row.values() for row in rows)
+    scene.instance.clock.freeze()
     scene.instance.clock.advance(1801)
-    assert scene.database.find("oauth_credential", type="access_token") == []
+    assert len(scene.database.find("oauth_credential", type="access_token")) == 1
+    assert _whoami(door, token).status == 401
+    scene.instance.clock.advance(3600)
+    assert [row["type"] for row in scene.database.find("oauth_credential")] == ["refresh_token"]
 
 
 def test_tokens_outlive_a_restart(scene, client, door):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.behaviour.archive import Archive
 from wavetank.behaviour.autoclose import Autoclose
+from wavetank.security import keys, restriction
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -31,3 +32,6 @@ class Jobs:
         with self._instance.lock:
             self.autoclose.run()
             self.archive.run()
+            keys.clean(self._instance)
+            restriction.start(self._instance)
+            self._instance.identity.tokens.clean()

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Grant:
     """What a person consented to: sys_ids of user and client, the redirect URI and challenge as asked.
 
-    `expires` in seconds since 1970; an empty `challenge` is a request without PKCE.
+    `expires` in seconds since 1970; an empty `challenge` is a request without PKCE; `scope` is what the
+    tokens will be for.
     """
 
     user: str
@@ -26,6 +27,7 @@ class Grant:
     redirect_uri: str
     challenge: str
     expires: float
+    scope: str = ""
 
     def verified_by(self, verifier: str) -> bool:
         """Whether a code verifier is the one behind the challenge (RFC 7636, S256)."""
@@ -41,13 +43,13 @@ class Codes:
         self._instance = instance
         self._open: dict[str, Grant] = {}
 
-    def issue(self, user: str, client: str, redirect_uri: str, challenge: str) -> str:
+    def issue(self, user: str, client: str, redirect_uri: str, challenge: str, scope: str = "") -> str:
         """A new code for a consent of this moment."""
         now = self._instance.clock.seconds()
         self._open = {code: grant for code, grant in self._open.items() if grant.expires > now}
         expires = now + float(self._instance.settings.get("authorization_code_seconds"))
         code = secrets.token_urlsafe(48)
-        self._open[code] = Grant(user, client, redirect_uri, challenge, expires)
+        self._open[code] = Grant(user, client, redirect_uri, challenge, expires, scope)
         return code
 
     def take(self, code: str) -> Grant | None:

@@ -44,6 +44,13 @@ def admit(instance: "Instance", client: str, method: str, path: str) -> None:
         raise PlatformError(403, "User Not Authorized", UNSCOPED)
 
 
+def names_of(instance: "Instance", client: str) -> list[str]:
+    """The names of the authentication scopes a registry entry holds, in order."""
+    known = _read(instance)
+    _, held = known.clients.get(client, ("", frozenset()))
+    return sorted(known.names[scope] for scope in held if scope in known.names)
+
+
 def _account_wide(instance: "Instance", status: str, held: frozenset[str]) -> bool:
     """Whether the client holds the scope that opens every API: the one a property names, by sys_id."""
     account = instance.property(ACCOUNT)

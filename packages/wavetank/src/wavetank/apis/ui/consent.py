@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
@@ -18,6 +18,7 @@ from starlette.routing import Route
 from wavetank.apis import oauth
 from wavetank.apis.ui import page
 from wavetank.apis.ui.page import field, tag
+from wavetank.security import oauth_grants as grants
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -34,7 +35,7 @@ _KEPT = (
     "code_challenge",
     "code_challenge_method",
 )
-_GRANTS = ("", "authz_code", "multiple")
+IMPLICIT = "glide.oauth.clients.allowed.for.implicit.grant"
 # A SHA-256 digest in base64url (RFC 7636).
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -63,6 +64,7 @@ class Asked:
     client: Mapping[str, str]
     to: str
     form: Mapping[str, str]
+    scope: str = ""
 
     def back(self, **answer: str) -> RedirectResponse:
         """To the client's address, with what became of its request and the state it sent."""
@@ -118,13 +120,29 @@ async def _answer(request: Request) -> Response:
             return denied.asked.back(error=denied.error)
         if form.get("sys_action") != "allow":
             return asked.back(error="access_denied")
-        code = instance.identity.codes.issue(
-            held.who.sys_id,
-            asked.client["sys_id"],
-            form.get("redirect_uri", ""),
-            form.get("code_challenge", ""),
-        )
-    return asked.back(code=code)
+        give = _implicit if form.get("response_type") == "token" else _code
+        return asked.back(**give(instance, held, asked))
+
+
+def _code(instance: Instance, held: UiSession, asked: Asked) -> dict[str, str]:
+    form = asked.form
+    code = instance.identity.codes.issue(
+        held.who.sys_id,
+        asked.client["sys_id"],
+        form.get("redirect_uri", ""),
+        form.get("code_challenge", ""),
+        asked.scope,
+    )
+    return {"code": code}
+
+
+def _implicit(instance: Instance, held: UiSession, asked: Asked) -> dict[str, str]:
+    """A token at once and no refresh token, in the query (ServiceNow docs: OAuth implicit grants)."""
+    tokens, client = instance.identity.tokens, asked.client
+    seconds = grants.access_seconds(client)
+    access, remaining = tokens.issue("access", held.who.user, client, "oauth_implicit", seconds, asked.scope)
+    told = {"token_type": "Bearer", "expires_in": str(remaining), "scope": asked.scope}
+    return {"access_token": access, **told}
 
 
 def _asked(instance: Instance, form: Mapping[str, str]) -> Asked:
@@ -132,34 +150,42 @@ def _asked(instance: Instance, form: Mapping[str, str]) -> Asked:
     required = instance.property(oauth.STATE_REQUIRED, "false") == "true"
     if required and not form.get("state", "").strip():
         raise Wrong(MISSING_STATE)
-    client = oauth.registered(instance, form.get("client_id", ""))
+    client = grants.registered(instance, form.get("client_id", ""))
     if client is None:
         raise Wrong("The client is unknown or inactive")
-    asked = Asked(client, _address(client, form.get("redirect_uri", "")), form)
+    asked = Asked(client, _address(instance, client, form.get("redirect_uri", "")), form)
     error = _error(instance, asked)
     if error:
         raise Denied(error, asked)
-    return asked
+    try:
+        scope = grants.scope_of(instance, client, grants.CODE, form.get("scope", ""))
+    except grants.Refused as unknown:
+        raise Denied("invalid_scope", asked) from unknown
+    return replace(asked, scope=scope)
 
 
-def _address(client: Mapping[str, str], given: str) -> str:
+def _address(instance: Instance, client: Mapping[str, str], given: str) -> str:
     """Where to answer: the registered URL that was named exactly, or the only one. Raises Wrong."""
     known = [each for each in re.split(r"[\s,]+", client["redirect_url"]) if each]
     if given in known:
         return given
-    if given or len(known) != 1:
+    first = instance.settings.get("redirect_mismatch") == "first"
+    if not known or (not first and (given or len(known) != 1)):
         raise Wrong("The redirect URI is not one that is registered for the client")
     return known[0]
 
 
 def _error(instance: Instance, asked: Asked) -> str:
     form, client = asked.form, asked.client
+    if not instance.identity.tokens.on:
+        return "unauthorized_client"
+    if form.get("response_type") == "token":
+        allowed = re.split(r"[\s,]+", instance.property(IMPLICIT))
+        return "" if client["client_id"] in allowed else "unsupported_response_type"
     if form.get("response_type") != "code":
         return "unsupported_response_type"
-    if client["inbound_grant_type"] not in _GRANTS or not instance.identity.tokens.on:
+    if not grants.allows(instance, client, grants.CODE):
         return "unauthorized_client"
-    if not oauth.scopes_known(instance, client, form.get("scope", "")):
-        return "invalid_scope"
     challenge = form.get("code_challenge", "")
     needed = client["public_client"] == "true" or client["use_pkce"] == "true"
     sound = form.get("code_challenge_method") == "S256" and _CHALLENGE.fullmatch(challenge)

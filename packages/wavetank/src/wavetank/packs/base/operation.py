@@ -21,6 +21,7 @@ _JOBS = {
     "Email Reader": 120,
     "Autoclose Incidents": 3600,
     "SLA update (breach within 10 minutes)": 60,
+    "Clean Expired OAuth Credentials": 3600,
     "Table Cleaner": 3600,
     "Text Index Events Process": 30,
 }
