@@ -275,7 +275,7 @@ class Front:
             await send(message)
 
         try:
-            if exchange.path.startswith("/api/"):
+            if exchange.path.startswith("/api/") and exchange.path not in public.OPEN:
                 self._admit(exchange)
             else:
                 self._recognise(exchange)
