@@ -1,4 +1,4 @@
-"""Tables that anybody may ask for without signing in.
+"""What anybody may ask for without signing in: tables, and the keys that verify the instance's tokens.
 
 ServiceNow docs: "REST APIs", REST API table access: a table named in `sys_public` needs no authentication;
 its access controls still count, for a caller who has nothing but the role public.
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from wavetank.instance import Instance
 
 TABLE = "sys_public"
+# Whoever verifies a token of the instance has no account on it.
+OPEN = frozenset({"/api/now/oauth/jwks"})
 _NOBODY = {"sys_id": "guest", "user_name": "guest", "name": "Guest"}
 
 
