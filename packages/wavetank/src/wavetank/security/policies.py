@@ -37,7 +37,10 @@ SOURCES = (
 FIRST_ONLY = "glide.security.response.authenticate.header.auth_profile.first_scheme_only"
 BASIC, BEARER = 'BASIC realm="Service-now"', 'BEARER realm="Service-now"'
 _CHALLENGES = {"basic_auth": BASIC, "oauth": BEARER, "id_token": BEARER}
-_SCHEMES = {"basic": "basic_auth", "oauth_password": "oauth", "oauth_client": "oauth", "oauth_code": "oauth"}
+_SCHEMES = {
+    "basic": "basic_auth",
+    **dict.fromkeys(("oauth_password", "oauth_client", "oauth_code", "oauth_jwt", "oauth_implicit"), "oauth"),
+}
 _VERSION = re.compile(r"(?P<app>\w+)(?:/(?P<version>v\d+))?/(?P<rest>.*)")
 _LATEST = ("", "latest")
 
