@@ -25,7 +25,7 @@ from wavetank.control.faults import Fault
 from wavetank.errors import PlatformError, unknown_resource, unreadable_body
 from wavetank.instance import Instance
 from wavetank.outlet import Outlet
-from wavetank.security import credentials, gates, public
+from wavetank.security import addresses, credentials, gates, public
 from wavetank.security.policies import Policy
 from wavetank.security.who import Session
 
@@ -105,6 +105,9 @@ class Front:
         if scope["path"].startswith("/-/"):
             await self._controlled(scope, receive, send)
             return
+        if not self._comes_in(scope):
+            await answers.page(403, "Forbidden").send(send)
+            return
         try:
             exchange = await self._read(scope, receive)
         except TooLarge:
@@ -146,12 +149,13 @@ class Front:
         headers = dict(scope["headers"])
         found = TABLE.match(path)
         table = found.group(1) if found else ""
-        presented = credentials.read(headers)
         meant = _meant(scope["method"], headers)
         with self._instance.lock:
             policy = self._policy(path, meant, table)
-            if policy is not None and not presented.scheme:
-                presented = policy.key(headers) or presented
+            presented = self._presented(scope, policy, headers, body)
+            if policy is not None:
+                query = policy.without_tokens(scope["query_string"].decode("latin-1"))
+                scope["query_string"] = query.encode("latin-1")
             user = self._instance.identity.claimed(presented)
         return Exchange(
             scope=scope,
@@ -174,6 +178,29 @@ class Front:
     def _policy(self, path: str, method: str, table: str) -> Policy | None:
         """The access policy that decides about a request to an API."""
         return self._instance.policies.of(method, path, table) if path.startswith("/api/") else None
+
+    def _presented(
+        self, scope: Scope, policy: Policy | None, headers: Mapping[bytes, bytes], body: bytes
+    ) -> credentials.Presented:
+        """What a request proves itself with, the first of: a certificate that is somebody's, an Authorization
+        header, a token where the policy reads one. Of an upload, whose body is not read yet, a signature is
+        over nothing.
+        """
+        taken = policy is None or policy.takes("certificate")
+        if taken and scope["path"].startswith("/api/"):
+            user = self._instance.certificates.user(transport.certificate(scope))
+            if user:
+                return credentials.Presented("certificate", user)
+        said = credentials.read(headers)
+        if said.scheme or policy is None:
+            return said
+        return policy.token(headers, scope["query_string"].decode("latin-1"), body) or said
+
+    def _comes_in(self, scope: Scope) -> bool:
+        """Whether the rules for addresses let a request through to the instance."""
+        with self._instance.lock:
+            caller = addresses.caller(self._instance, scope, dict(scope["headers"]))
+            return self._instance.addresses.admits(caller)
 
     async def _outcome(self, exchange: Exchange, outlet: Outlet) -> Answer | Drop | None:
         """What becomes of a request; None when its answer has gone out already."""
@@ -336,7 +363,7 @@ class Front:
         except PlatformError as refused:
             if policy is None:
                 raise
-            raise instance.policies.refusal(policy, presented.scheme) from refused
+            raise instance.policies.refusal(policy, presented.scheme, refused) from refused
         if not instance.policies.admit(policy, session):
             raise instance.policies.refusal(policy, presented.scheme)
         return session

@@ -18,7 +18,10 @@ from wavetank.ids import Ids, ids
 from wavetank.releases import LATEST, release
 from wavetank.security import plugins, restriction, virus_scan
 from wavetank.security.access import Access
+from wavetank.security.addresses import Addresses
+from wavetank.security.certificates import Certificates
 from wavetank.security.identity import Identity
+from wavetank.security.machines import Machines
 from wavetank.security.passwords import Seal
 from wavetank.security.plugins import Plugins
 from wavetank.security.policies import Policies
@@ -62,6 +65,9 @@ class Instance:
         self.access = Access(self)
         self.plugins = Plugins(self)
         self.policies = Policies(self)
+        self.addresses = Addresses(self)
+        self.certificates = Certificates(self)
+        self.machines = Machines(self)
         self.identity = Identity(self)
         self.sessions = Sessions(self)
         self.jobs = Jobs(self)

@@ -296,6 +296,12 @@ ALL: tuple[Setting, ...] = (
         "unserviced",
         says="a request of a batch that cannot be asked at all: answered with its error, or left unserviced",
     ),
+    _choice(
+        "forwarded_for",
+        "ignored",
+        "trusted",
+        says="whether the first address of X-Forwarded-For is the caller's, for the rules of ip_access",
+    ),
     Setting("batch_quota_seconds", 30, (), "a batch longer than this leaves its other requests unserviced"),
     _choice(
         "inbound_grant_type",

@@ -114,6 +114,13 @@ def closing(scope: Mapping[str, Any]) -> bool:
     return found is not None and bool(found["transport"].is_closing())
 
 
+def certificate(scope: Mapping[str, Any]) -> bytes:
+    """The certificate (DER) with which the caller of a connection proved itself; empty when it showed none."""
+    found = scope.get("extensions", {}).get(EXTENSION)
+    connection = found["transport"].get_extra_info("ssl_object") if found else None
+    return (connection.getpeercert(binary_form=True) or b"") if connection else b""
+
+
 def drop(scope: Mapping[str, Any], *, reset: bool = False) -> None:
     """Closes the request's connection without an answer: an orderly end, or a TCP reset.
 

@@ -25,7 +25,19 @@ from wavetank.behaviour import (
 )
 from wavetank.behaviour.change import Change
 from wavetank.database.shipped import sys_id_for
-from wavetank.security import clients, keys, plugins, policies, rates, sessions, time_limited
+from wavetank.security import (
+    addresses,
+    clients,
+    keys,
+    machines,
+    plugins,
+    policies,
+    rates,
+    restriction,
+    sessions,
+    signatures,
+    time_limited,
+)
 from wavetank.security.roles import SOURCES
 
 INSERT = frozenset({"insert"})

@@ -100,7 +100,7 @@ def read(text: str) -> Address | None:
 
 
 def sound(change: Change) -> None:
-    """A rule names two whole addresses: neither blocks nor asterisks (ServiceNow docs: IP address control)."""
+    """A rule names two whole addresses, no blocks (ServiceNow docs: IP address access control)."""
     if _range(change.row) is None:
         raise operation_failed("Range start and range end are IP addresses of one kind, in this order")
 

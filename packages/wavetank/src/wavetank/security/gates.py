@@ -32,6 +32,8 @@ def admit(instance: "Instance", session: Session, method: str, path: str, table:
         raise unknown_resource()
     if name and not instance.access.endpoint(session, name):
         raise api_refused()
+    if not instance.machines.admits(session, method, path, table):
+        raise api_refused()
     if session.client:
         scopes.admit(instance, session.client, method, path)
     known = instance.dictionary.table(table) if table else None

@@ -8,9 +8,11 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from wavetank.security import plugins
+from wavetank.clock import FORMAT
+from wavetank.security import plugins, signatures
 
 if TYPE_CHECKING:
     from wavetank.behaviour.change import Change
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 
 TABLE = "api_key"
 PREFIX = "now_"
+# What the daily job deletes, and how many days after (ServiceNow docs: Cleaning up token expiry; the names are
+# printed so).
+CLEANUP = "com.snc.platform.security.token.auth.cleanup"
+KEPT = "com.snc.platfrom.security.token.auth.days.expired.api_key.is.kept"
+SECRETS_KEPT = "com.snc.platfrom.security.token.auth.days.expired.hmac_key.is.kept"
+_DAYS = 7
 
 log = logging.getLogger("wavetank.keys")
 
@@ -65,6 +73,20 @@ def generate(change: "Change") -> None:
         change.row["token"] = change.instance.seal.seal(PREFIX + secrets.token_urlsafe(48))
     else:
         change.row["token"] = change.before("token")
+
+
+def clean(instance: "Instance") -> None:
+    """Deletes the keys and HMAC secrets that have been over for some days."""
+    if instance.property(CLEANUP, "true") != "true":
+        return
+    for table, kept in ((TABLE, KEPT), (signatures.TABLE, SECRETS_KEPT)):
+        if instance.dictionary.table(table) is None:
+            continue
+        days = min(instance.number(kept, _DAYS), 10**5)
+        since = (instance.clock.now() - timedelta(days=days)).strftime(FORMAT)
+        for row in instance.database.find(table):
+            if row["expires"] and row["expires"] < since:
+                instance.database.delete(table, row["sys_id"])
 
 
 def _digest(secret: str) -> bytes:

@@ -43,16 +43,14 @@ def enrolled(instance: Instance, user: str) -> bool:
 
 def asked_of_integrations(instance: Instance) -> bool:
     """Whether API calls with a password need a code too."""
-    return (
-        instance.property(ON, "true") == "true" and instance.property(FOR_INTEGRATIONS, "false") == "true"
-    )
+    return instance.property(ON, "true") == "true" and instance.property(FOR_INTEGRATIONS, "false") == "true"
 
 
 def good(instance: Instance, user: str, given: str) -> bool:
     """Whether it is a code of the user's, of this half minute or one of its neighbours."""
     now = instance.clock.seconds()
     known = (code(each, now + step) for each in _secrets(instance, user) for step in (-STEP, 0, STEP))
-    return any([hmac.compare_digest(given.encode(), each.encode()) for each in known])
+    return any(hmac.compare_digest(given.encode(), each.encode()) for each in known)
 
 
 def parted(password: str) -> tuple[str, str]:
@@ -65,4 +63,12 @@ def _secrets(instance: Instance, user: str) -> list[str]:
     if instance.dictionary.table(TABLE) is None:
         return []
     rows = instance.database.find(TABLE, user=user, validated="true")
-    return [instance.seal.open(row["multifactor_secret"]) for row in rows if row["multifactor_secret"]]
+    found = (instance.seal.open(row["multifactor_secret"]) for row in rows)
+    return [secret for secret in found if _readable(secret)]
+
+
+def _readable(secret: str) -> bool:
+    try:
+        return bool(secret) and bool(code(secret, 0))
+    except ValueError:
+        return False

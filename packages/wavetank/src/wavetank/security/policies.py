@@ -1,8 +1,8 @@
 """REST API access policies: which ways of signing in an API takes.
 
 The policy that fits a request best decides alone. As soon as a profile is mapped to it, only mapped ways
-are taken, and an API key is looked at only where a key profile is mapped (ServiceNow docs: Create REST API
-access policy, API access policy prioritization; measured on developer instances). Policies are for
+are taken, and an API key or a signature is looked at only where a profile for it is mapped (ServiceNow
+docs: Create REST API access policy, API access policy prioritization; measured on developer instances). Policies are for
 non-interactive sessions (ServiceNow docs: API access policy).
 """
 
@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote_plus
 
 from wavetank.errors import PlatformError
-from wavetank.security import plugins
-from wavetank.security.credentials import Presented
+from wavetank.security import plugins, signatures
+from wavetank.security.credentials import Presented, Scheme
 
 if TYPE_CHECKING:
     from wavetank.behaviour.change import Change
@@ -24,18 +25,27 @@ if TYPE_CHECKING:
 TABLE_API = "4be1d2c7a35b40c39f1e6d80b7a4c512"
 AGGREGATE_API = "91c05a7e6d2f4b8893e47ab5d1f6c034"
 # What the field `api` holds for an API is not documented; these are wavetank's own, as are any instance's.
-PATHS = {TABLE_API: "now/table", AGGREGATE_API: "now/stats"}
+PATHS = {
+    TABLE_API: "now/table",
+    AGGREGATE_API: "now/stats",
+    "5f8e2c91d07b46a3b1c4e9f20a6d3b57": "now/attachment",
+    "a27d40be91c843f5860be3d15c94f72e": "now/batch",
+    "c3b6f1089e5d4a72bd20f7846ae1950c": "now/import",
+}
 SOURCES = (
     "sys_api_access_policy",
     "sys_auth_profile_mapping",
     "inbound_auth_profile",
     "sys_token_auth_parameter",
+    "hmac_config",
     "sys_plugins",
     "sys_properties",
     "oauth_entity",
 )
 FIRST_ONLY = "glide.security.response.authenticate.header.auth_profile.first_scheme_only"
 BASIC, BEARER = 'BASIC realm="Service-now"', 'BEARER realm="Service-now"'
+# How the type of an auth parameter in the address is called is wavetank's own.
+QUERY = "query_parameter"
 _CHALLENGES = {"basic_auth": BASIC, "oauth": BEARER, "id_token": BEARER}
 _SCHEMES = {
     "basic": "basic_auth",
@@ -43,6 +53,8 @@ _SCHEMES = {
 }
 _VERSION = re.compile(r"(?P<app>\w+)(?:/(?P<version>v\d+))?/(?P<rest>.*)")
 _LATEST = ("", "latest")
+# Profiles whose credential is a token, and what each makes a request present.
+_TOKENS: dict[str, Scheme] = {"http_key_auth": "api_key", "http_hmac_auth": "hmac"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +63,27 @@ class Profile:
 
     kind: str
     entity: str = ""
-    header: bytes = b""
+    parameter: str = ""
+    in_query: bool = False
     prefix: str = ""
+    algorithm: str = ""
+    default_key: str = ""
+
+    def said(self, headers: Mapping[bytes, bytes], query: str) -> str | None:
+        """What a request has in the header, or the parameter of its address, that this profile reads."""
+        if self.in_query:
+            return next((value for name, value in parse_qsl(query, True) if name == self.parameter), None)
+        found = headers.get(self.parameter.lower().encode("latin-1", "replace"))
+        return None if found is None else found.decode("latin-1")
+
+    def presents(self, said: str, body: bytes) -> Presented:
+        """What a request presents by that; a token without its prefix is none."""
+        said = said.removeprefix(self.prefix).strip() if said.startswith(self.prefix) else ""
+        scheme = _TOKENS[self.kind]
+        if scheme == "api_key":
+            return Presented(scheme, "", said)
+        key, signature = signatures.read(said, self.default_key)
+        return Presented(scheme, key, signature, body, self.algorithm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +139,25 @@ class Policy:
         narrowed = (bool(self.method), bool(self.resource), self.version is not None)
         return _RANKS[narrowed]
 
-    def key(self, headers: Mapping[bytes, bytes]) -> Presented | None:
-        """The API key a request brings in the header of a mapped key profile."""
+    def token(self, headers: Mapping[bytes, bytes], query: str, body: bytes) -> Presented | None:
+        """The API key or the signature a request brings where a mapped profile reads one."""
         for profile in self.profiles:
-            if profile.kind == "http_key_auth" and profile.header in headers:
-                said = headers[profile.header].decode("latin-1")
-                fits = said.startswith(profile.prefix)
-                return Presented("api_key", "", said.removeprefix(profile.prefix).strip() if fits else "")
+            if profile.kind in _TOKENS and (said := profile.said(headers, query)) is not None:
+                return profile.presents(said, body)
         return None
+
+    def without_tokens(self, query: str) -> str:
+        """The query of an address without the parameters that hold a token: they are nobody else's."""
+        named = {profile.parameter for profile in self.profiles if profile.in_query}
+        if not named:
+            return query
+        return "&".join(
+            each for each in query.split("&") if unquote_plus(each.partition("=")[0]) not in named
+        )
 
     def takes(self, scheme: str, client: str = "") -> bool:
         """Whether a way of signing in is mapped; `client` is the registry entry of an OAuth token."""
-        if not self.mapped or scheme == "api_key":
+        if not self.mapped or scheme in _TOKENS.values():
             return True
         kind = _SCHEMES.get(scheme, scheme)
         return any(
@@ -174,9 +212,16 @@ class Policies:
             return False
         return policy is None or policy.takes(session.scheme, session.client)
 
-    def refusal(self, policy: Policy | None, scheme: str) -> PlatformError:
-        """The 401 of a request under a policy."""
-        refusal = self._instance.identity.refusal()
+    def read(self, sys_id: str) -> Policy | None:
+        """A policy by its sys_id, whether or not it is active."""
+        row = self._instance.database.get("sys_api_access_policy", sys_id) if sys_id else None
+        return self._policy(row) if row else None
+
+    def refusal(
+        self, policy: Policy | None, scheme: str, refused: PlatformError | None = None
+    ) -> PlatformError:
+        """The 401 of a request under a policy; `refused` is what it would be without one."""
+        refusal = refused or self._instance.identity.refusal()
         said = str(self._instance.settings.get("api_key_refusal"))
         message = said if said and scheme == "api_key" else refusal.message
         if policy is None or not policy.mapped:
@@ -185,7 +230,7 @@ class Policies:
         return replace(
             refusal,
             message=message,
-            headers={"WWW-Authenticate": first} if first else {},
+            headers=_without_challenge(refusal.headers) | ({"WWW-Authenticate": first} if first else {}),
             repeated=tuple(("WWW-Authenticate", each) for each in others),
         )
 
@@ -212,7 +257,7 @@ class Policies:
         mappings = database.find("sys_auth_profile_mapping", api_access_policy=row["sys_id"])
         profiles = tuple(self._profiles(mapping["inbound_auth_profile"] for mapping in mappings))
         if everywhere:  # a key may not open every API at once
-            profiles = tuple(each for each in profiles if each.kind != "http_key_auth")
+            profiles = tuple(each for each in profiles if each.kind not in _TOKENS)
         every = {
             name: whole or row[f"apply_all_{name}"] == "true" for name in ("methods", "resources", "versions")
         }
@@ -241,11 +286,29 @@ class Policies:
             row = database.get(kind, sys_id) or base
             if kind == "std_http_auth":
                 yield Profile(row["type"], row["oauth_entity"])
-            elif kind == "http_key_auth" and self._instance.plugins.active(plugins.API_KEYS):
-                parameter = database.get("sys_token_auth_parameter", row["auth_parameter"])
-                if parameter is not None and parameter["type"] == "auth_header":
-                    name = parameter["parameter_name"].lower().encode("latin-1", "replace")
-                    yield Profile(kind, header=name, prefix=parameter["prefix"])
+            elif kind in _TOKENS and self._instance.plugins.active(plugins.API_KEYS):
+                yield from self._token_profile(kind, row)
+
+    def _token_profile(self, kind: str, row: "Row") -> Iterable[Profile]:
+        database = self._instance.database
+        parameter = database.get("sys_token_auth_parameter", row["auth_parameter"])
+        if parameter is None or parameter["type"] not in ("auth_header", QUERY):
+            return
+        config = database.get("hmac_config", row.get("hmac_config", ""))
+        # A script of one's own decides otherwise what is signed; such a profile takes nothing.
+        signs = config is not None and not config["hmac_util_script"]
+        yield Profile(
+            kind,
+            parameter=parameter["parameter_name"],
+            in_query=parameter["type"] == QUERY,
+            prefix=parameter["prefix"],
+            algorithm=config["hash_algorithm"] if config is not None and signs else "",
+            default_key=row.get("default_key_id", ""),
+        )
+
+
+def _without_challenge(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name != "WWW-Authenticate"}
 
 
 def fill_path(change: "Change") -> None:

@@ -2,6 +2,7 @@
 
 ServiceNow docs: "REST APIs", REST API table access: a table named in `sys_public` needs no authentication;
 its access controls still count, for a caller who has nothing but the role public.
+The same user makes every call where signing in is not required at all.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 TABLE = "sys_public"
 # Whoever verifies a token of the instance has no account on it.
 OPEN = frozenset({"/api/now/oauth/jwks"})
+# Whether REST calls need to sign in at all (ServiceNow docs: Require authorization for API requests).
+REQUIRED = "glide.basicauth.required.api"
 _NOBODY = {"sys_id": "guest", "user_name": "guest", "name": "Guest"}
 
 
 def session(instance: Instance, table: str) -> Session | None:
     """The session of a caller who presented nothing; None where the table is not public."""
-    if not table or instance.dictionary.table(TABLE) is None:
-        return None
-    if instance.database.first(TABLE, page=table, active="true") is None:
+    if instance.property(REQUIRED, "true") != "false" and not _public(instance, table):
         return None
     user = instance.database.first("sys_user", user_name="guest") or _NOBODY
     return Session(
@@ -33,3 +34,9 @@ def session(instance: Instance, table: str) -> Session | None:
         scheme="guest",
         time_zone=instance.property("glide.sys.default.tz") or "UTC",
     )
+
+
+def _public(instance: Instance, table: str) -> bool:
+    if not table or instance.dictionary.table(TABLE) is None:
+        return False
+    return instance.database.first(TABLE, page=table, active="true") is not None

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 TABLE = "hmac_secret"
 ALGORITHMS = {"HmacSHA256": "sha256", "HmacSHA384": "sha384", "HmacSHA512": "sha512"}
-_SAID = re.compile(r"\s*KEYID\s*=\s*(?P<key>[^,]*?)\s*,\s*SIGNATURE\s*=\s*(?P<signature>\S+)\s*", re.IGNORECASE)
+_SAID = re.compile(
+    r"\s*KEYID\s*=\s*(?P<key>[^,]*?)\s*,\s*SIGNATURE\s*=\s*(?P<signature>\S+)\s*", re.IGNORECASE
+)
 
 
 def read(said: str, default_key: str) -> tuple[str, str]:
