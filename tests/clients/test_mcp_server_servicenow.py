@@ -97,6 +97,10 @@ def test_lists_pages_and_figures(assistant: Assistant, scene: Scene) -> None:
     seen = assistant.tell("aggregate_records", table_name="incident", query=query, group_by="priority")
     assert seen["groups"][0]["stats"]["count"] == "5"
     assert seen["groups"][0]["groupby_fields"] == [{"field": "priority", "value": "5"}]
+    words = {"table_name": "incident", "query": query, "group_by": "priority", "display_value": "true"}
+    seen = assistant.tell("aggregate_records", **words, having="count^priority^>^4")
+    assert seen["groups"][0]["groupby_fields"][0]["display_value"] == "5 - Planning"
+    assert assistant.tell("aggregate_records", **words, having="count^priority^>^5")["groups"] == []
 
 
 def test_who_it_is_and_what_a_table_holds(assistant: Assistant) -> None:
