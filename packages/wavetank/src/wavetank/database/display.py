@@ -33,8 +33,10 @@ _Showers = Callable[[Column, set[str]], formats.Shower]
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
+    """`links` are the targets of the links it makes, without the address before them."""
+
     sql: str
-    linked: bool
+    links: tuple[str, ...]
 
 
 class Renderer:
@@ -72,29 +74,19 @@ class Renderer:
             lambda: self._raw_statement(without),
         )
         bound = {"keys": listing.packed(keys)}
-        if statement.linked:
-            bound["links"] = style.links
+        bound |= {f"link{index}": style.links + target for index, target in enumerate(statement.links)}
         return {row[0]: _joined(row) for row in self._database.execute(statement.sql, bound)}
 
     def _raw_statement(self, without: frozenset[str]) -> _Statement:
         source = Source(self._database.dictionary, self._table.name)
         columns = _columns(source, self._paths, without)
-        linked = bool(self._style.links) and any(column.field.is_reference for column in columns.values())
-        pairs = [f"'{key}', {self._raw_sql(column)}" for key, column in columns.items()]
+        fields = (column.field for column in columns.values() if column.field.is_reference)
+        links = tuple(dict.fromkeys(_link_target(field) for field in fields)) if self._style.links else ()
+        pairs = [f"'{key}', {_raw_sql(column, links)}" for key, column in columns.items()]
         parts = [pairs[at : at + _COLUMNS_AT_ONCE] for at in range(0, len(pairs), _COLUMNS_AT_ONCE)] or [[]]
         objects = ", ".join(f"CAST(json_object({', '.join(part)}) AS BLOB)" for part in parts)
         return _Statement(
-            f"SELECT t0.{listing.key_of(self._table)}, {objects} {listing.chosen_from(source)}", linked
-        )
-
-    def _raw_sql(self, column: Column) -> str:
-        value = formats.raw_sql(column.field, column.sql)
-        if not (column.field.is_reference and self._style.links):
-            return value
-        target = _link_target(column.field).replace("'", "''")
-        return (
-            f"CASE WHEN {value} = '' THEN ''"
-            f" ELSE json_object('link', :links || '{target}' || {value}, 'value', {value}) END"
+            f"SELECT t0.{listing.key_of(self._table)}, {objects} {listing.chosen_from(source)}", links
         )
 
     # -- display values, with the raw ones or without
@@ -220,6 +212,15 @@ class _Pieces:
 def _columns(source: Source, paths: Iterable[str], without: frozenset[str]) -> dict[str, Column]:
     columns = ((path, source.column(path)) for path in paths if path not in without)
     return {path: column for path, column in columns if column is not None}
+
+
+def _raw_sql(column: Column, links: Sequence[str]) -> str:
+    """The SQL of a raw value; of a reference, if there are links, of the object that it is."""
+    value = formats.raw_sql(column.field, column.sql)
+    if not links or not column.field.is_reference:
+        return value
+    link = f":link{links.index(_link_target(column.field))} || {value}"
+    return f"CASE WHEN {value} = '' THEN '' ELSE json_object('link', {link}, 'value', {value}) END"
 
 
 def _joined(row: Sequence[bytes]) -> bytes:
