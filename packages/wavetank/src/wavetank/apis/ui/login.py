@@ -21,6 +21,8 @@ from wavetank.instance import Instance
 from wavetank.security import sessions
 from wavetank.security.sessions import ELEVATED_ROLE, LoginRefused, UiSession
 
+# The platform asks for the code on a page of its own, whose fields are not documented.
+_CODE = "mfa_code"
 _TICKED = frozenset({"on", "true", "1"})
 
 
@@ -54,7 +56,7 @@ async def _login(request: Request) -> Response:
         try:
             held = _open(request, form)
         except LoginRefused as refused:
-            return _form(instance, goto, str(refused))
+            return _form(instance, goto, str(refused), code=refused.status == sessions.CODE_REQUIRED)
     return _with_cookies(page.to(page.local(goto)), request, held)
 
 
@@ -121,7 +123,7 @@ async def _home(request: Request) -> Response:
         # Clients that log in through a browser read the session's token from this page.
         Html(f'<script>var g_ck = "{held.token}"; window.g_ck = g_ck;</script>'),
     ]
-    if ELEVATED_ROLE in held.who.roles:
+    if _may_elevate(held):
         body.append(tag("p", link("/elevated_role_dialog.do", "Elevate roles")))
     return page.show(instance, "Home", *body, held=held)
 
@@ -137,7 +139,7 @@ async def _elevation(request: Request) -> Response:
     instance, held = _instance(request), _held(request)
     if held is None:
         return page.to_login(request)
-    if ELEVATED_ROLE not in held.who.roles:
+    if not _may_elevate(held):
         return page.show(instance, "Elevate roles", "There is no role to elevate to.", held=held)
     ticked = {"checked": "checked"} if held.who.elevated else {}
     body = tag(
@@ -149,6 +151,10 @@ async def _elevation(request: Request) -> Response:
         action="/elevated_role_dialog.do",
     )
     return page.show(instance, "Elevate roles", body, held=held)
+
+
+def _may_elevate(held: UiSession) -> bool:
+    return ELEVATED_ROLE in held.who.roles | held.who.elevatable
 
 
 async def _elevate(request: Request) -> Response:
@@ -170,14 +176,16 @@ async def _elevate(request: Request) -> Response:
 def _open(request: Request, form: dict[str, str]) -> UiSession:
     """A new session; the one the browser had is over. Raises LoginRefused."""
     instance, before = _instance(request), _held(request)
-    held = instance.sessions.log_in(form.get("user_name", ""), form.get("user_password", ""))
+    given = (form.get(name, "") for name in ("user_name", "user_password", _CODE))
+    held = instance.sessions.log_in(*given)
     if before is not None:
         instance.sessions.end(before)
     return held
 
 
-def _form(instance: Instance, goto: str, refusal: str = "") -> Response:
+def _form(instance: Instance, goto: str, refusal: str = "", *, code: bool = False) -> Response:
     alert = tag("p", refusal, role="alert") if refusal else ""
+    asked = tag("label", "Code ", field("text", _CODE, "", autocomplete="one-time-code")) if code else ""
     password = field("password", "user_password", "", autocomplete="current-password")
     body = tag(
         "form",
@@ -185,6 +193,7 @@ def _form(instance: Instance, goto: str, refusal: str = "") -> Response:
         field("hidden", "sysparm_goto_url", goto),
         tag("label", "User name ", field("text", "user_name", "", autocomplete="username")),
         tag("label", "Password ", password),
+        asked,
         tag("button", "Log in"),
         method="post",
         action=page.LOGIN,
