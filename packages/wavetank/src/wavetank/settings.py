@@ -82,6 +82,12 @@ ALL: tuple[Setting, ...] = (
         says="a query of which query_match or query_range rules refuse a part: that part is left out, no row"
         " is found, or 403",
     ),
+    _choice(
+        "partial_range_acl",
+        "opens",
+        "ignored",
+        says="whether conditional_table_query_range opens range queries that a rule on the table refuses",
+    ),
     _choice("field_write_denied", "silent", "403", says="a write to a field the caller may not write"),
     Setting("quota_seconds", 60, (), "a transaction longer than this is cancelled"),
     Setting("quota_commits", True, (), "whether a cancelled write has committed all the same"),

@@ -32,10 +32,26 @@ EXECUTE: Operation = "execute"
 WRITES = frozenset({"create", "write", "delete"})
 # Tables whose rows only an elevated session writes (ServiceNow docs: elevated privileges; create security
 # attributes).
-ELEVATED = frozenset({"sys_security_acl", "sys_security_acl_role"})
+ELEVATED = frozenset({"sys_security_acl", "sys_security_acl_role", "sys_security_attribute"})
 TERM = "glide.security.admin.override.accessterm"
 DEFAULT_MODE = "glide.sm.default_mode"
 READ_ONLY_EXEMPT = "glide.security.snc_read_only_role.tables.exempt_"
+# What snc_read_only leaves writable where the properties are not there (ServiceNow docs: Read-only role).
+_OWN_TRACES = ("sys_user_preference", "sys_ui_list", "sys_ui_list_element", "sys_db_cache")
+_EXEMPT: Mapping[str, tuple[str, ...]] = {
+    "delete": (*_OWN_TRACES, "user_multifactor_auth"),
+    **dict.fromkeys(
+        ("create", "write"),
+        (
+            *_OWN_TRACES,
+            "user_multifactor_auth",
+            "sys_user_session",
+            "sysevent",
+            "syslog",
+            "syslog_transaction",
+        ),
+    ),
+}
 # Whether a query on a field that may not be read is refused (ServiceNow docs: Enforce field ACLs for
 # inbound query requests).
 ENFORCED = "glide.export.query.enforce_field_acl"
@@ -64,7 +80,7 @@ class Access:
         self._tables: dict[tuple[_Key, str, str], Formula] = {}
         self._fields: dict[tuple[_Key, str, str], _Fields] = {}
         self._needs: dict[tuple[str, _Key, str, str], bool] = {}
-        self._queries: dict[tuple[_Key, str, str, str], bool | None] = {}
+        self._queries: dict[tuple[_Key, str, str, str, str], bool | None] = {}
 
     @property
     def scripts(self) -> RowScript | None:
@@ -209,12 +225,10 @@ class Access:
 
     def narrowed(self, session: Session, table: str, compiled: Compiled) -> Compiled:
         """The compiled query with what before-query rules and data filters add to it."""
-        return compiled if self._off else self._narrowing.narrowed(session, table, compiled)
+        return self._narrowing.narrowed(session, table, compiled)
 
     def in_sight(self, session: Session, table: str, sys_id: str) -> bool:
         """Whether a query of the session can find a stored row, whatever access controls say then."""
-        if self._off:
-            return True
         terms, params = self._narrowing.sql(session, table)
         if not terms:
             return True
@@ -279,7 +293,8 @@ class Access:
             owner = known.fields[each].reference if known and each in known.fields else ""
         if walked and not self._may_read(session, table, path.rpartition(".")[0]):
             return None
-        key = (self._standing(session).key, operation, owner, last)
+        partial = str(self._instance.settings.get("partial_range_acl"))
+        key = (self._standing(session).key, operation, owner, last, partial)
         if key not in self._queries:
             self._queries[key] = self._decide_query(session, operation, owner, last)
         return self._queries[key]
@@ -306,6 +321,8 @@ class Access:
         self, session: Session, standing: Standing, table: str, hierarchy: Sequence[str]
     ) -> bool | None:
         """Range queries where a table's rows are not read by condition: a rule of its own may open them."""
+        if self._instance.settings.get("partial_range_acl") == "ignored":
+            return False
         if not isinstance(self._table(session, "read", table), bool):
             return False
         levels = table_levels(hierarchy)
@@ -340,7 +357,8 @@ class Access:
             return False
         if "snc_read_only" not in session.roles or self._off:
             return True
-        return table in self._instance.property(READ_ONLY_EXEMPT + operation, "").split(",")
+        exempt = self._instance.property(READ_ONLY_EXEMPT + operation, ",".join(_EXEMPT[operation]))
+        return table in (each.strip() for each in exempt.split(","))
 
     def _holds(
         self, session: Session, formula: Formula, table: str, row: Mapping[str, str], operation: str

@@ -41,7 +41,10 @@ class Narrowing:
         if not (self._rules or self._filters):
             return []
         tables = self._instance.dictionary.hierarchy(table) or [table]
-        return [*self._by_rules(session, table, tables), *self._by_filters(session, tables)]
+        found = [*self._by_rules(session, table, tables)]
+        if self._instance.settings.get("acl") != "off":
+            found += self._by_filters(session, tables)
+        return found
 
     def narrowed(self, session: Session, table: str, compiled: query.Compiled) -> query.Compiled:
         """The compiled query with these conditions. One that cannot be read lets no row through."""

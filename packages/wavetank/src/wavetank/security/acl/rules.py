@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wavetank.security import explicit_roles
+
 if TYPE_CHECKING:
     from wavetank.instance import Instance
 
 REST_ENDPOINT = "REST_Endpoint"
 # Tables of which a change makes the rules be read anew.
 SOURCES = ("sys_security_acl", "sys_security_acl_role", "sys_user_role", "sys_properties", "sys_plugins")
-_EXPLICIT_ROLES = "com.glide.explicit_roles"
-_INTERNAL = frozenset({"snc_internal"})
+_INTERNAL = frozenset({explicit_roles.INTERNAL})
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 # What such a script asks is nothing at all (ServiceNow docs: Explore Access Control Lists, invalid ACLs).
 _SAYS_YES = re.compile(r"\s*(?:answer\s*=\s*)?true\s*;?\s*")
@@ -60,7 +61,7 @@ def read(instance: Instance) -> Rules:
         roles.setdefault(row["sys_security_acl"], []).append(names.get(row["sys_user_role"], ""))
     types = _names(instance, "sys_security_type")
     operations = _names(instance, "sys_security_operation")
-    unnamed = _INTERNAL if instance.plugins.active(_EXPLICIT_ROLES) else frozenset[str]()
+    unnamed = _INTERNAL if explicit_roles.active(instance) else frozenset[str]()
     rules: dict[tuple[str, str], list[Rule]] = {}
     for row in database.find("sys_security_acl"):
         kind = types.get(row["type"], row["type"])
