@@ -1,4 +1,4 @@
-"""Indexes made on demand: a kind of query that was slow twice gets one, so that the third page is quick.
+"""Indexes made on demand: a kind of query that is slow again and again gets one.
 
 What is filtered and sorted on is the callers' choice; indexes on every column would make every write pay. A
 kind of query is its columns, whatever the values: those compared for equality first, then those it is sorted
@@ -20,7 +20,7 @@ from wavetank.database.dictionary import APART, COMPUTED
 if TYPE_CHECKING:
     from wavetank.database.query import Compiled
 
-OFTEN = 2
+OFTEN = 3  # a page is a search for keys and a count: its second page makes the index
 MOST = 8  # for one physical table
 WIDEST = 8  # columns
 _COLUMN = re.compile(r't0\."(\w+)"')
