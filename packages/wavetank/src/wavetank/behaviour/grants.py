@@ -53,7 +53,7 @@ def single(change: Change) -> None:
     for name in _DERIVED:
         change.row[name] = change.before(name)
     if change.previous is None:
-        change.row["inherited"] = "false"
+        change.row |= {"inherited": "false", "inh_count": "0"}
     row = change.row
     if not change.changes("role") or change.instance.settings.get("second_grant") == "kept":
         return
