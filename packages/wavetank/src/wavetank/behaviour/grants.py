@@ -86,8 +86,6 @@ def empty(change: Change) -> None:
 def inherited_roles(change: Change) -> None:
     """Brings the inherited roles of everybody concerned in line, refuses collisions, and keeps the trail."""
     users = _users(change)
-    if users is not None and not users:
-        return
     before = role_audit.before(change, users)
     roles.rebuild(change.instance, users)
     if change.row and explicit_roles.collision(change.instance, change.table.name, change.row, users):
