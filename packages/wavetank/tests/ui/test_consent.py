@@ -194,6 +194,7 @@ def test_a_challenge_binds_a_private_client_too(ann: Any, app: App) -> None:
         ({"response_type": "token"}, {}, "unsupported_response_type"),
         ({"scope": "everything"}, {}, "invalid_scope"),
         ({}, {"inbound_grant_type": "client_credential"}, "unauthorized_client"),
+        ({}, {"inbound_grant_type": "ropc"}, "unauthorized_client"),
     ],
 )
 def test_a_wrong_request_goes_back_with_an_error(
@@ -239,3 +240,42 @@ def test_a_person_who_left_gets_no_token(ann: Any, app: App) -> None:
     code = app.code()
     app.instance.database.update("sys_user", ann["sys_id"], {"active": "false"})
     assert app.token(code).status_code == 401
+
+
+@pytest.mark.claim("code-scope")
+def test_the_tokens_have_the_scope_that_was_consented_to(ann: Any, app: App) -> None:
+    entry = app.instance.database.first("oauth_entity", client_id="app")["sys_id"]
+    app.instance.database.insert("oauth_entity_scope", {"oauth_entity": entry, "name": "read"})
+    body = app.token(app.code(scope="read")).json()
+    assert body["scope"] == "read"
+    form = {"grant_type": "refresh_token", "client_id": "app", "client_secret": "s3cret"}
+    again = app.browser.post("/oauth_token.do", {**form, "refresh_token": body["refresh_token"]})
+    assert again.json()["scope"] == "read"
+    assert app.token(app.code()).json()["scope"] == "useraccount"
+
+
+@pytest.mark.claim("code-redirect-mismatch")
+def test_an_unknown_address_may_mean_the_first(ann: Any, app: App) -> None:
+    app.change(redirect_url=f"{BACK},http://b.example/")
+    assert app.ask(redirect_uri="http://evil.example/").status_code == 400
+    app.instance.configure({"redirect_mismatch": "first"})
+    assert "code" in _sent(app.answer(app.ask(redirect_uri="http://evil.example/")))
+    app.change(redirect_url="")
+    assert app.ask(redirect_uri="http://evil.example/").status_code == 400
+
+
+@pytest.mark.claim("oauth-implicit")
+def test_the_implicit_grant_is_for_listed_clients_only(browser: Any, ann: Any, app: App) -> None:
+    listed = "glide.oauth.clients.allowed.for.implicit.grant"
+    for others in ("", "other, another"):
+        app.instance.set_property(listed, others)
+        assert _sent(app.ask(response_type="token"))["error"] == "unsupported_response_type"
+    app.instance.set_property(listed, "other, app")
+    page = app.ask(response_type="token")
+    assert _sent(app.answer(page, "deny")) == {"error": "access_denied", "state": "s1"}
+    sent = _sent(app.answer(page))
+    assert set(sent) == {"access_token", "token_type", "expires_in", "scope", "state"}
+    browser.client.cookies.clear()
+    bearer = {"Authorization": f"Bearer {sent['access_token']}"}
+    assert browser.client.get("/api/now/table/sys_user?sysparm_limit=1", headers=bearer).status_code == 200
+    assert browser.instance.requests.since()[-1]["scheme"] == "oauth_implicit"
