@@ -153,9 +153,12 @@ class Front:
         with self._instance.lock:
             policy = self._policy(path, meant, table)
             presented = self._presented(scope, policy, headers, body)
+            query = scope["query_string"].decode("latin-1")
+            if not presented.scheme and path.startswith("/api/"):
+                presented, query = credentials.of_address(query)
             if policy is not None:
-                query = policy.without_tokens(scope["query_string"].decode("latin-1"))
-                scope["query_string"] = query.encode("latin-1")
+                query = policy.without_tokens(query)
+            scope["query_string"] = query.encode("latin-1")
             user = self._instance.identity.claimed(presented)
         return Exchange(
             scope=scope,

@@ -2,6 +2,8 @@ import base64
 
 import pytest
 
+from wavetank.security import one_time
+
 DENIED = {"error_description": "access_denied", "error": "server_error"}
 CLIENT_GRANT = "glide.oauth.inbound.client.credential.grant_type.enabled"
 
@@ -171,7 +173,10 @@ def test_revoking_needs_no_authentication_and_ends_the_token(scene, client, door
     assert _whoami(door, token).status == 401
     now = scene.instance.clock.text()
     rows = scene.database.find("oauth_credential")
-    assert {row["type"]: row["expires"] <= now for row in rows} == {"access_token": True, "refresh_token": False}
+    assert {row["type"]: row["expires"] <= now for row in rows} == {
+        "access_token": True,
+        "refresh_token": False,
+    }
 
 
 @pytest.mark.claim("oauth-credential-cleaned")
@@ -279,3 +284,36 @@ def test_no_token_counts_while_oauth_is_switched_off(scene, client, door):
     assert (_password(door).status, _whoami(door, token).status) == (401, 401)
     scene.instance.set_property("com.snc.platform.security.oauth.is.active", "true")
     assert _whoami(door, token).status == 200
+
+
+@pytest.mark.claim("oauth-token-in-address")
+def test_a_token_may_come_in_the_address(scene, client, door):
+    client()
+    scene.user("ada")
+    scene.user("eve")
+    token = _password(door).body["access_token"]
+    query = f"sysparm_limit=1&access_token={token}"
+    answer = door.ask("GET", "/api/now/table/incident", query=query)
+    assert (answer.status, answer.body["result"]) == (200, ["ada", "oauth_password"])
+    assert scene.instance.requests.since()[-1]["query"] == "sysparm_limit=1"
+    assert door.ask("GET", "/api/now/table/incident", query="access_token=unknown").status == 401
+    assert door.ask("GET", "/api/now/table/incident", query="access_token=").status == 401
+    basic = "Basic " + base64.b64encode(b"eve:sesame").decode()
+    both = door.ask("GET", "/api/now/table/incident", query=query, authorization=basic)
+    assert both.body["result"] == ["eve", "basic"]
+
+
+@pytest.mark.claim("oauth-password-code")
+def test_a_password_may_need_a_code(scene, client, door):
+    client()
+    secret = base64.b32encode(b"12345678901234567890").decode()
+    sealed = scene.instance.seal.seal(secret)
+    scene.add(one_time.TABLE, user=scene.user("ada"), multifactor_secret=sealed, validated="true")
+    assert _password(door).status == 200
+    scene.instance.set_property(one_time.FOR_INTEGRATIONS, "true")
+    answer = _password(door)
+    assert (answer.status, answer.body) == (401, DENIED)
+    (*_, row) = scene.database.select("syslog", "sourceLIKEtoken flow")
+    assert "one-time code" in row["message"]
+    code = one_time.code(secret, scene.instance.clock.seconds())
+    assert _password(door, password=f"sesame{code}").status == 200

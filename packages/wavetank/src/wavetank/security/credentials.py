@@ -5,6 +5,7 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import unquote
 
 Scheme = Literal["", "basic", "bearer", "api_key", "hmac", "certificate"]
 
@@ -38,6 +39,19 @@ def read(headers: Mapping[bytes, bytes]) -> Presented:
             return Presented("bearer", "", rest.strip().decode("latin-1"))
         case _:
             return NOTHING
+
+
+def of_address(query: str) -> tuple[Presented, str]:
+    """The OAuth token in the query of an address, which is the older way to send it, and the query without.
+
+    ServiceNow docs: Use OAuth tokens with the REST API.
+    """
+    if "access_token=" not in query:
+        return NOTHING, query
+    parts = [part.partition("=") for part in query.split("&")]
+    said = next((value for name, _, value in parts if name == "access_token"), "")
+    left = "&".join("".join(part) for part in parts if part[0] != "access_token")
+    return (Presented("bearer", "", unquote(said)) if said else NOTHING), left
 
 
 def _basic(encoded: bytes) -> Presented:

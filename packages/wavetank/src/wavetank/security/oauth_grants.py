@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from wavetank.errors import PlatformError
 from wavetank.security import profiles
 from wavetank.security.assertions import TABLE as JWT_CLIENTS
 from wavetank.security.assertions import AdminRejected, Rejected, claimed_client
@@ -96,7 +97,10 @@ def _password(instance: "Instance", client: Row, form: Form) -> dict[str, Any]:
         raise Refused(f"unsupported_grant_type: the password grant is off: {PASSWORD_GRANT_OFF}")
     scope = scope_of(instance, client, PASSWORD, form.get("scope", ""))
     name = form.get("username", "")
-    user = instance.identity.prove(name, form.get("password", ""))
+    try:
+        user, _ = instance.identity.prove_for_integration(name, form.get("password", ""))
+    except PlatformError as code:
+        raise Refused(f"invalid_user: {name!r} needs a one-time code with the password") from code
     if user is None:
         raise Refused(f"invalid_user: wrong name or password, or an account that may not log in: {name!r}")
     machine = "true" in (user["web_service_access_only"], user["internal_integration_user"])
