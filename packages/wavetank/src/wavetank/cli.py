@@ -71,6 +71,9 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to bind (default %(default)s)")
     parser.add_argument("--tls-dir", type=Path, metavar="DIR", help="where the local CA lies, made if absent")
     parser.add_argument(
+        "--client-ca", type=Path, metavar="FILE", help="ask https callers for certificates of these CAs (PEM)"
+    )
+    parser.add_argument(
         "--pack", default="", help="what a fresh instance also holds: demo,scan_engine,incident_io"
     )
     parser.add_argument(
@@ -84,7 +87,8 @@ def _common(parser: argparse.ArgumentParser) -> None:
 def _serve(given: argparse.Namespace) -> int:
     from wavetank import app, server, tls
 
-    tls_port = given.tls_port if given.tls_port is not None else (0 if given.tls_dir else None)
+    wanted = given.tls_dir or given.client_ca
+    tls_port = given.tls_port if given.tls_port is not None else (0 if wanted else None)
     options = app.Options(
         name=given.name,
         release=given.release,
@@ -93,7 +97,8 @@ def _serve(given: argparse.Namespace) -> int:
         pack=given.pack,
         control=not given.no_control,
     )
-    listen = server.Listen(given.host, given.port, tls_port, given.tls_dir or tls.default_directory())
+    directory = given.tls_dir or tls.default_directory()
+    listen = server.Listen(given.host, given.port, tls_port, directory, given.client_ca)
     try:
         server.run(options, listen, _say, with_parent=given.with_parent)
     except (OSError, ValueError, sqlite3.Error) as cannot:
@@ -113,6 +118,7 @@ def _fleet(given: argparse.Namespace) -> int:
     arguments = ["--host", given.host, "--tls-dir", str(directory), "--release", given.release]
     arguments += ["--pack", given.pack] if given.pack else []
     arguments += ["--zboot"] if given.zboot else []
+    arguments += ["--client-ca", str(given.client_ca)] if given.client_ca else []
     arguments += ["--no-control"] if given.no_control else []
     return fleet.run(names, given.base_port, arguments, directory, _say, with_parent=given.with_parent)
 

@@ -46,16 +46,19 @@ class Instance:
         zboot: bool = False,
         store: Path | None = None,
         tls_dir: Path | None = None,
+        client_ca: Path | None = None,
     ) -> None:
         """Starts an instance on free ports of 127.0.0.1 and waits until it answers.
 
         `pack` is what it holds beside the base ("demo,scan_engine"), `store` a file that keeps its rows,
-        `tls_dir` where the certificate authority lies or is made. It ends when this process does, however
-        that goes. Raises RuntimeError when it does not start; its own words are on standard error.
+        `tls_dir` where the certificate authority lies or is made, `client_ca` a file with the authorities
+        whose certificates callers over https may show. It ends when this process does, however that goes.
+        Raises RuntimeError when it does not start; its own words are on standard error.
         """
         arguments = ["serve", "--name", name, "--port", "0", "--tls-port", "0", "--with-parent"]
         arguments += ["--zboot"] if zboot else []
         arguments += ["--store", str(store)] if store else []
+        arguments += ["--client-ca", str(client_ca)] if client_ca else []
         self._process: subprocess.Popen[str] | None = _spawn([*arguments, *_common(pack, release, tls_dir)])
         self._read(_ready_line(self._process))
 

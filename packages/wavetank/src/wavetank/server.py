@@ -28,12 +28,16 @@ BACKLOG = 512
 
 @dataclass(frozen=True)
 class Listen:
-    """Where to listen. A port 0 is a free one; `tls_port` None is no https."""
+    """Where to listen. A port 0 is a free one; `tls_port` None is no https.
+
+    `client_ca` is a PEM file: callers over https may show certificates of its authorities.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
     tls_port: int | None = None
     tls_directory: Path = field(default_factory=tls.default_directory)
+    client_ca: Path | None = None
 
 
 class _Server(uvicorn.Server):
@@ -71,7 +75,7 @@ class Serving:
             found = tls.certificates(listen.tls_directory)
             self.ca = found.ca
             self._sockets.append(_socket(listen.host, listen.tls_port))
-            self._contexts.append(found.context())
+            self._contexts.append(found.context(listen.client_ca))
         self.instance, self._front = app.create(options)
         self.instance.url, self.instance.tls_url = self.url, self.tls_url or ""
         self._control = options.control

@@ -16,9 +16,16 @@ class Certificates:
     ca: Path
     server: Path
 
-    def context(self) -> ssl.SSLContext:
+    def context(self, client_ca: Path | None = None) -> ssl.SSLContext:
+        """What connections are made by; `client_ca` holds the authorities of certificates callers may show.
+
+        Raises OSError when it cannot be read or holds no certificate.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.server)
+        if client_ca is not None:
+            context.load_verify_locations(client_ca)
+            context.verify_mode = ssl.CERT_OPTIONAL
         return context
 
 

@@ -115,7 +115,7 @@ def closing(scope: Mapping[str, Any]) -> bool:
 
 
 def certificate(scope: Mapping[str, Any]) -> bytes:
-    """The certificate (DER) with which the caller of a connection proved itself; empty when it showed none."""
+    """The certificate (DER) that the caller of a connection has proved to be its own; empty for none."""
     found = scope.get("extensions", {}).get(EXTENSION)
     connection = found["transport"].get_extra_info("ssl_object") if found else None
     return (connection.getpeercert(binary_form=True) or b"") if connection else b""

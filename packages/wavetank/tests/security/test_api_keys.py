@@ -156,11 +156,42 @@ def test_the_words_of_the_refusal_are_a_setting(api):
     assert api.ask().body["error"] == SAID
 
 
-@pytest.mark.claim("api-key-header-only")
-def test_a_query_parameter_profile_does_not_take_the_header(api):
+@pytest.mark.claim("api-key-query")
+@pytest.mark.claim("api-key-query-type")
+def test_a_key_in_the_address_is_taken_where_the_profile_says_so(api):
     token = api.key("svc")
+    header_only = api.policy(api.profile())
+    path = "/api/now/table/incident"
+    assert api.door.ask("GET", path, query=f"x-sn-apikey={token}").status == 401
+    api.scene.database.delete("sys_api_access_policy", header_only)
     api.policy(api.profile(QUERY))
     assert api.ask(token).status == 401
+    answer = api.door.ask("GET", path, query=f"a=1&x-sn-apikey={token}&b=2")
+    assert (answer.status, answer.body) == (200, {"result": ["svc", "api_key"]})
+    logged = api.scene.instance.requests.since()[-1]
+    assert (logged["query"], logged["user"]) == ("a=1&b=2", "svc")
+    assert api.door.ask("GET", path, query="x-sn-apikey=now_wrong").status == 401
+
+
+@pytest.mark.claim("api-key-cleanup")
+def test_keys_that_are_long_over_are_deleted(api):
+    clock, database = api.scene.instance.clock, api.scene.database
+    over = (clock.now() + timedelta(days=1)).strftime(FORMAT)
+    api.key("svc", expires=over)
+    api.key("svc")
+    api.scene.add("hmac_secret", name="S", user=api.id_of("svc"), key_id="k", expires=over, active="true")
+    api.scene.instance.set_property(keys.SECRETS_KEPT, "9")
+    clock.advance(8 * 86400 - 7200)
+    assert len(database.find("api_key")) == 2
+    clock.advance(5 * 3600)
+    assert [row["expires"] for row in database.find("api_key")] == [""]
+    assert len(database.find("hmac_secret")) == 1
+    api.scene.instance.set_property(keys.CLEANUP, "false")
+    clock.advance(5 * 86400)
+    assert len(database.find("hmac_secret")) == 1
+    api.scene.instance.set_property(keys.CLEANUP, "true")
+    clock.advance(7200)
+    assert database.find("hmac_secret") == []
 
 
 @pytest.mark.claim("api-key-runs-as-user")

@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from wavetank.behaviour import pipeline
+from wavetank.security import one_time
+
+SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
 CONTROL = {"name": "incident", "operation": "read", "type": "record", "active": "true"}
 
@@ -235,11 +238,42 @@ def test_an_outstanding_password_change_comes_first(browser, person):
     assert not browser.logged_in
 
 
+def _paired(instance, user):
+    row = {"user": user, "multifactor_secret": instance.seal.seal(SECRET), "validated": "true"}
+    instance.database.insert("user_multifactor_auth", row)
+
+
 @pytest.mark.claim("session-mfa")
-def test_a_second_factor_is_asked_for_and_never_given(browser, person):
+@pytest.mark.claim("session-mfa-field")
+def test_a_code_is_asked_for_after_the_password(browser, instance, person):
+    _paired(instance, person("ann")["sys_id"])
+    code = one_time.code(SECRET, instance.clock.seconds())
+    assert browser.log_in_json("ann", "wrong").json()["status"] == "error"
+    asked = browser.log_in_json("ann").json()
+    assert (asked["status"], asked["message"]) == ("mfa_code_required", "A verification code is required")
+    wrong = "000000" if code != "000000" else "111111"
+    assert browser.log_in_json("ann", mfa_code=wrong).json()["status"] == "mfa_code_required"
+    assert not browser.logged_in
+    assert browser.log_in_json("ann", mfa_code=code).json()["status"] == "success"
+    assert browser.logged_in
+
+
+@pytest.mark.claim("session-mfa")
+def test_the_login_page_asks_for_the_code_too(browser, instance, person):
+    _paired(instance, person("ann")["sys_id"])
+    assert 'name="mfa_code"' not in browser.get("/login.do").text
+    assert 'name="mfa_code"' in browser.log_in("ann").text
+    browser.log_in("ann", mfa_code=one_time.code(SECRET, instance.clock.seconds()))
+    assert browser.logged_in
+
+
+@pytest.mark.claim("session-mfa-field")
+def test_who_must_use_a_second_factor_and_has_none_stays_out(browser, instance, person):
     person("ann", enable_multifactor_authn="true")
     assert browser.log_in_json("ann").json()["status"] == "mfa_code_required"
     assert not browser.logged_in
+    instance.set_property(one_time.ON, "false")
+    assert browser.log_in_json("ann").json()["status"] == "success"
 
 
 def test_a_reset_ends_every_session(browser, instance):

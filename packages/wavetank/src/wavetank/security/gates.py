@@ -3,8 +3,8 @@
 import re
 from typing import TYPE_CHECKING
 
-from wavetank.errors import api_refused, unknown_resource
-from wavetank.security import scopes
+from wavetank.errors import api_refused, table_refused, unknown_resource
+from wavetank.security import restriction, scopes
 from wavetank.security.who import Session
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def admit(instance: "Instance", session: Session, method: str, path: str, table:
         raise api_refused()
     if session.client:
         scopes.admit(instance, session.client, method, path)
+    if table == restriction.EXCEPTIONS and not restriction.may_see(instance, session):
+        raise table_refused(table)
     known = instance.dictionary.table(table) if table else None
     if known is not None and not known.ws_access:
         raise api_refused()

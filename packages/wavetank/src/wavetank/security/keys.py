@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 TABLE = "api_key"
 PREFIX = "now_"
-# What the daily job deletes, and how many days after (ServiceNow docs: Cleaning up token expiry; the names are
-# printed so).
+# What the daily job deletes, and how many days after (ServiceNow docs: Cleaning up token expiry; the
+# names are printed so).
 CLEANUP = "com.snc.platform.security.token.auth.cleanup"
 KEPT = "com.snc.platfrom.security.token.auth.days.expired.api_key.is.kept"
 SECRETS_KEPT = "com.snc.platfrom.security.token.auth.days.expired.hmac_key.is.kept"

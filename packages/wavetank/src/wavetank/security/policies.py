@@ -2,8 +2,8 @@
 
 The policy that fits a request best decides alone. As soon as a profile is mapped to it, only mapped ways
 are taken, and an API key or a signature is looked at only where a profile for it is mapped (ServiceNow
-docs: Create REST API access policy, API access policy prioritization; measured on developer instances). Policies are for
-non-interactive sessions (ServiceNow docs: API access policy).
+docs: Create REST API access policy, API access policy prioritization; measured on developer instances).
+Policies are for non-interactive sessions (ServiceNow docs: API access policy).
 """
 
 import re

@@ -119,12 +119,17 @@ def decided(change: "Change") -> None:
         _carry_out(instance, change.row)
 
 
+def may_see(instance: "Instance", session: "Session") -> bool:
+    """Whether a caller may look at the noted accounts: admins have to raise their session first."""
+    return instance.settings.get("elevation") != "required" or session.elevated
+
+
 def guarded(change: "Change") -> None:
     """The restriction's properties are written by an elevated session only, as on their page."""
     named = {change.row["name"], change.before("name")}
     if change.who is None or not any(name.startswith(FAMILY) for name in named):
         return
-    if change.instance.settings.get("elevation") == "required" and not change.who.elevated:
+    if not may_see(change.instance, change.who):
         raise write_refused(change.operation)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 
-from wavetank.security import time_limited
+from wavetank.security import one_time, time_limited
 from wavetank.security.who import Session
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ DEFAULT, LONGEST = 30, 1440  # minutes; a longer timeout counts as one day
 ELEVATED_ROLE = "security_admin"
 SAFE = frozenset({"GET", "HEAD"})
 _PAST = "Max-Age=0; Expires=Thu, 01-Jan-1970 00:00:10 GMT; Path=/; HttpOnly"
+# What the JSON login says to somebody whose password was right (ServiceNow's command line tool looks for it).
+CODE_REQUIRED = "mfa_code_required"
 _INVALID = "User name or password invalid"
 
 
@@ -58,8 +60,10 @@ class Sessions:
         self._instance = instance
         self._open: dict[str, UiSession] = {}
 
-    def log_in(self, user_name: str, password: str) -> UiSession:
-        """A new session of the user. Raises LoginRefused.
+    def log_in(self, user_name: str, password: str, code: str = "") -> UiSession:
+        """A new session of the user, who needs a code too where one has paired an authenticator.
+
+        Raises LoginRefused.
 
         Refused are all who could not authenticate at all, and accounts for web services only
         (ServiceNow docs: Create a user). Only this, and no API call, stamps the last login.
@@ -70,8 +74,7 @@ class Sessions:
             raise LoginRefused(_INVALID)
         if user["password_needs_reset"] == "true":  # noqa: S105
             raise LoginRefused("The password must be changed first, and this login page cannot do that")
-        if user["enable_multifactor_authn"] == "true":
-            raise LoginRefused("A verification code is required", "mfa_code_required")
+        self._ask_code(user, code)
         now = instance.clock.text()
         stamps = {"last_login": now[:10], "last_login_time": now} if instance.identity.lockout.clears else {}
         if stamps:
@@ -81,6 +84,17 @@ class Sessions:
         held = UiSession(secrets.token_hex(16).upper(), secrets.token_hex(36), who, instance.clock.seconds())
         self._open[held.cookie] = held
         return held
+
+    def _ask_code(self, user: Mapping[str, str], code: str) -> None:
+        """Raises LoginRefused for somebody who must prove more than the password and does not."""
+        instance = self._instance
+        wanted = user["enable_multifactor_authn"] == "true" or one_time.enrolled(instance, user["sys_id"])
+        if not wanted or instance.property(one_time.ON, "true") != "true":
+            return
+        if not code:
+            raise LoginRefused("A verification code is required", CODE_REQUIRED)
+        if not one_time.good(instance, user["sys_id"], code):
+            raise LoginRefused("Your 6-digit verification code is incorrect", CODE_REQUIRED)
 
     def find(self, headers: Mapping[bytes, bytes]) -> UiSession | None:
         """The session a request's cookie names, used once more; None when there is none or it is over."""
