@@ -282,3 +282,21 @@ def test_choices_of_a_class_hide_those_it_inherits(admin: Any) -> None:
     )
     assert task["state"]["value"] == "1"
     assert task["sys_class_name"] == {"display_value": "Incident", "value": "incident"}
+
+
+@pytest.mark.parametrize("key", ['x" = "x" OR 1=1 --', "no_such_column", "sys_id"])
+def test_a_reference_key_cannot_break_out(admin: Any, key: str) -> None:
+    column = {
+        "name": "incident",
+        "element": "u_friend",
+        "internal_type": "reference",
+        "reference": "sys_user",
+    }
+    admin.create("sys_dictionary", {**column, "column_label": "Friend", "attributes": f"reference_key={key}"})
+    made = admin.create("incident", {"u_friend": "David Loo"}, sysparm_input_display_value="true")
+    for mode in ("false", "true", "all"):
+        asked = {
+            "sysparm_display_value": mode,
+            "sysparm_query": f"u_friend.user_nameISEMPTY^sys_id={made['sys_id']}",
+        }
+        assert len(admin.get("incident", **asked)) <= 1

@@ -210,12 +210,25 @@ class Dictionary:
         self._tables = {}
         for name in self._definitions:
             self._table(name)
+        self._settle_keys()
         below: dict[str, list[str]] = {name: [] for name in self._tables}
         for name in self._tables:
             for parent in self.hierarchy(name)[1:]:
                 below[parent].append(name)
         self._below = {name: tuple(names) for name, names in below.items()}
         self.revision = next(self._revisions)
+
+    def _settle_keys(self) -> None:
+        """A reference whose key the other table does not have holds sys_ids, as every other reference."""
+        for name, table in list(self._tables.items()):
+            wrong = [field for field in table.fields.values() if not self._key_stands(field)]
+            if wrong:
+                settled = {field.name: replace(field, key="sys_id") for field in wrong}
+                self._tables[name] = replace(table, fields={**table.fields, **settled})
+
+    def _key_stands(self, field: Field) -> bool:
+        target = None if field.key == "sys_id" else self._tables.get(field.reference)
+        return target is None or field.key in target.fields
 
     def _table(self, name: str) -> Table:
         if name in self._tables:
@@ -312,6 +325,8 @@ def field_from_row(row: Mapping[str, str]) -> Field:
     """The field that a `sys_dictionary` row describes."""
     attributes = (row.get("attributes") or "").split(",")
     keys = [each.removeprefix(_KEY_ATTRIBUTE) for each in attributes if each.startswith(_KEY_ATTRIBUTE)]
+    # It becomes part of SQL, and whoever writes the dictionary may have written it.
+    keys = [key for key in keys if NAME.fullmatch(key)]
     length = row.get("max_length") or ""
     return Field(
         name=row["element"],

@@ -86,7 +86,7 @@ class Reader:
             if found is None and field.reference == "sys_user":
                 found = self.database.first("sys_user", user_name=text)
             if found is not None:
-                return found[field.key]
+                return found.get(field.key, found["sys_id"])
         return text[: max(field.max_length, 32)]
 
     def _choice(self, table: Table, field: Field, text: str) -> str | None:
