@@ -216,7 +216,9 @@ class House:
 
     def key_profile(self, where: str = "auth_header", **values: str) -> str:
         """A new profile that looks for API keys: in the header, or as a query_parameter."""
-        parameter = self.admin.first("sys_token_auth_parameter", f"type={where}")["sys_id"]
+        parameter = self.admin.first("sys_token_auth_parameter", f"parameter_name=x-sn-apikey^type={where}")[
+            "sys_id"
+        ]
         row = {"name": f"Keys ({where})", "auth_parameter": parameter, **values}
         return str(self.admin.create("http_key_auth", row)["sys_id"])
 
@@ -228,7 +230,7 @@ class House:
 
 
 def _full(path: str) -> str:
-    return path if path.startswith(("/", "http")) else f"/api/now/table/{path}"
+    return path if path.startswith(("/", "http://")) else f"/api/now/table/{path}"
 
 
 # -- what an answer must be

@@ -237,7 +237,10 @@ WRITING = (
         ask=Desk.post,
         spoil=lambda desk: mandatory(desk, "business_service"),
         shows=lambda answer: refused(
-            answer, 403, "Operation Failed", "Data Policy Exception: The following fields are mandatory: Service"
+            answer,
+            403,
+            "Operation Failed",
+            "Data Policy Exception: The following fields are mandatory: Service",
         ),
         mend=lambda desk: desk.values.update(business_service="0" * 32),
     ),
@@ -283,9 +286,7 @@ def test_a_field_that_may_not_be_written(house: House, setting: str) -> None:
 GATES = (
     Case(
         "the API's own access control",
-        spoil=lambda desk: desk.switch(
-            "sys_security_acl", "type=REST_Endpoint^nameLIKETable", active="true"
-        ),
+        spoil=lambda desk: desk.switch("sys_security_acl", "type=REST_Endpoint^nameLIKETable", active="true"),
         shows=lambda answer: refused(answer, 403, "User Not Authorized", HERE),
         mend=lambda desk: desk.grant("snc_platform_rest_api_access"),
     ),
