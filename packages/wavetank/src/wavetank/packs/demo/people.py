@@ -104,6 +104,8 @@ def _grant(database: Database, person: Person, more: tuple[str, ...] = ()) -> No
     ]
     granted = (*person.roles, *more)
     write(database, "sys_user_has_role", organisation.held(person.user_name, person.id, granted, through))
+    names = ",".join(sorted(set(granted)))
+    database.update("sys_user", person.id, {"roles": names}, system=False)
 
 
 def person_id(user_name: str) -> str:
