@@ -8,6 +8,7 @@ from typing import Any
 
 from wavetank.behaviour.jobs import Jobs
 from wavetank.behaviour.pipeline import Behaviour
+from wavetank.behaviour.scripting import Scripts
 from wavetank.clock import Clock
 from wavetank.control.faults import Faults
 from wavetank.control.requests import RequestLog
@@ -61,8 +62,10 @@ class Instance:
         self.requests = RequestLog()
         self.rates = Rates(self)
         self._properties: tuple[int, dict[str, str]] = (-1, {})
-        self.behaviour = Behaviour(database)
+        self.behaviour = Behaviour(database, Scripts(self))
         self.access = Access(self)
+        self.access.scripts = self.behaviour.scripting.allows
+        self.access.query_scripts = self.behaviour.scripting.narrows
         self.plugins = Plugins(self)
         self.policies = Policies(self)
         self.addresses = Addresses(self)

@@ -123,7 +123,7 @@ ALL: tuple[Setting, ...] = (
         says="when a stateless call sees other roles of its user: at once, or once the sys_user row is written",
     ),
     _choice("outbound", "loopback", "off", says="where the instance's own outbound calls may go"),
-    Setting("script_seconds", 1.0, (), "how long one business rule script may run"),
+    Setting("script_seconds", 1.0, (), "how long one script may run before it is stopped"),
     Setting("latency_ms", 0, (), "waited before every answer"),
     _choice(
         "oauth_client_basic",
@@ -228,6 +228,12 @@ ALL: tuple[Setting, ...] = (
     ),
     Setting("rate_rules", [], (), "inbound rate limits: [{table, user, path, limit, seconds, sys_id}]"),
     Setting("release", "australia", (), "the family release that is emulated"),
+    _choice(
+        "empty_choice",
+        "ignored",
+        "cleared",
+        says="an empty value for a field with choices: passed over, as documented, or taken",
+    ),
     Setting("attachment_scan_seconds", 2, (), "how long an attached file waits for its virus scan"),
     _choice(
         "attachment_author_names",
@@ -307,6 +313,13 @@ ALL: tuple[Setting, ...] = (
         "ignored",
         "trusted",
         says="whether the first address of X-Forwarded-For is the caller's, for the rules of ip_access",
+    ),
+    Setting("script_memory_mb", 16, (), "how many megabytes a script may take before it is stopped"),
+    _choice(
+        "script_failure",
+        "goes_on",
+        "aborts",
+        says="a write (or query) of which a business rule's script throws: goes on, or is refused",
     ),
     Setting("batch_quota_seconds", 30, (), "a batch longer than this leaves its other requests unserviced"),
     _choice(

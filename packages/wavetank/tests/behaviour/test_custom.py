@@ -103,9 +103,3 @@ def test_a_rule_aborts_over_rest_on_every_operation(instance: Instance, admin: A
     assert (
         admin.change("incident", made["sys_id"], {"short_description": "free"})["short_description"] == "free"
     )
-
-
-def test_a_condition_script_keeps_a_rule_from_running_and_is_told_of(instance: Instance, make: Make) -> None:
-    _rule(instance, name="Asks", condition="gs.hasRole('x')", template="description=fired^EQ")
-    assert make()["description"] == ""
-    assert any("Asks" in row["message"] for row in instance.database.find("syslog"))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from wavetank.behaviour.change import Change
 from wavetank.behaviour.conditions import matches
-from wavetank.behaviour.scripting import ScriptEngine
 from wavetank.database.expressions import NotAllowed, evaluate
 from wavetank.database.store import Row
 from wavetank.errors import operation_failed
@@ -42,18 +41,16 @@ def read(row: Row) -> Custom:
     )
 
 
-def run(rule: Custom, change: Change, engine: ScriptEngine | None) -> None:
+def run(rule: Custom, change: Change) -> None:
     """Run one rule. Raises PlatformError when it aborts the operation; only before rules can."""
-    if not _applies(rule, change, engine):
+    if not _applies(rule, change):
         return
     for name, value, field in rule.values:
         if name in change.table.fields:
             _set(change, name, change.row.get(value, "") if field else _value(change, value))
     aborted = rule.row["abort_action"] == "true"
-    if rule.scripted and engine is not None:
-        aborted = engine.run(rule.row, change) or aborted
-    elif rule.scripted:
-        _tell(rule.row, change)
+    if rule.scripted:
+        aborted = change.instance.behaviour.scripting.run(rule.row, change) or aborted
     if aborted and rule.before:
         abort(change, rule.row["name"], rule.row["sys_id"])
 
@@ -66,17 +63,12 @@ def abort(change: Change, name: str, sys_id: str) -> None:
     )
 
 
-def _applies(rule: Custom, change: Change, engine: ScriptEngine | None) -> bool:
+def _applies(rule: Custom, change: Change) -> bool:
     if rule.roles and not _held(rule, change):
         return False
     if not matches(change, rule.row["filter_condition"]):
         return False
-    if not rule.row["condition"]:
-        return True
-    if engine is None:
-        _tell(rule.row, change)
-        return False
-    return engine.condition(rule.row, change)
+    return not rule.row["condition"] or change.instance.behaviour.scripting.condition(rule.row, change)
 
 
 def _held(rule: Custom, change: Change) -> bool:
@@ -114,12 +106,3 @@ def _set(change: Change, name: str, value: str) -> None:
         change.journals.append((name, value))
     else:
         change.row[name] = value
-
-
-def _tell(rule: Row, change: Change) -> None:
-    message = (
-        f"Business rule {rule['name']} on {rule['collection']} has a script; scripts do not run here yet"
-    )
-    database = change.instance.database
-    if database.first("syslog", source=rule["sys_id"]) is None:
-        database.insert("syslog", {"level": "1", "source": rule["sys_id"], "message": message})

@@ -25,7 +25,7 @@ from wavetank.database.store import Database, Row
 from wavetank.errors import operation_failed, write_refused
 
 if TYPE_CHECKING:
-    from wavetank.behaviour.scripting import ScriptEngine
+    from wavetank.behaviour.scripting import Scripts
     from wavetank.instance import Instance
     from wavetank.security.who import Session
 
@@ -47,11 +47,11 @@ _CONFIGURATION = (
 
 
 class Behaviour:
-    """The rules and engines of one instance. `scripting` is the seam for JavaScript rules."""
+    """The rules and engines of one instance. `scripting` runs what is JavaScript in them."""
 
-    def __init__(self, database: Database) -> None:
-        self.scripting: ScriptEngine | None = None
-        self.programs = Programs(database, lambda: self.scripting)
+    def __init__(self, database: Database, scripting: Scripts) -> None:
+        self.scripting = scripting
+        self.programs = Programs(database)
         self.engines = Engines(database)
         self.choices = Choices(database)
         self.metrics = Metrics(database)
@@ -64,6 +64,7 @@ class Behaviour:
         """Drop what is pending: other rows are in place, and with them another era."""
         self.era += 1
         self.metrics.drop()
+        self.scripting.drop()
 
     def refresh(self) -> None:
         """Forget what was made of rows that have changed since; each write begins with it."""

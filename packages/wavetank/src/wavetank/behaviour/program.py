@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from wavetank.behaviour import custom
 from wavetank.behaviour.change import Change, Operation
@@ -12,9 +11,6 @@ from wavetank.behaviour.rules import BUILT_IN
 from wavetank.database import audit
 from wavetank.database.dictionary import Table
 from wavetank.database.store import Database, Row
-
-if TYPE_CHECKING:
-    from wavetank.behaviour.scripting import ScriptEngine
 
 ENGINES_AT = 1000
 _BUILT_IN = {rule.sys_id: rule for rule in BUILT_IN}
@@ -49,11 +45,10 @@ class Program:
 
 
 class Programs:
-    """The programs of an instance's tables. `engine` gives what runs JavaScript rules, if anything does."""
+    """The programs of an instance's tables."""
 
-    def __init__(self, database: Database, engine: Callable[[], ScriptEngine | None]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._engine = engine
         self._rows: dict[str, list[Row]] | None = None
         self._kept: dict[str, Program] = {}
 
@@ -107,7 +102,7 @@ class Programs:
         if built_in is not None:
             return Step(row["when"], order, operations, built_in.run)
         rule = custom.read(row)
-        return Step(row["when"], order, operations, lambda change: custom.run(rule, change, self._engine()))
+        return Step(row["when"], order, operations, lambda change: custom.run(rule, change))
 
 
 def _by_operation(steps: list[Step]) -> dict[Operation, tuple[Step, ...]]:
