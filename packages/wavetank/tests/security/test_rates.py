@@ -71,10 +71,10 @@ def test_one_user_goes_before_a_role_and_a_role_before_all(admin: Any, instance:
     database = instance.database
     roles = {name: database.first("sys_user_role", name=name)["sys_id"] for name in ("itil", "import_admin")}
     sys_ids = {name: database.first("sys_user", user_name=name)["sys_id"] for name in ("one", "two")}
-    rule(admin, 1)
     rule(admin, 3, type="Role", role=roles["itil"])
     rule(admin, 2, type="Role", role=roles["import_admin"])
     rule(admin, 5, type="User", user=sys_ids["one"])
+    rule(admin, 1)
     assert statuses(one, 6) == [200] * 5 + [429]
     assert statuses(two, 3) == [200, 200, 429]
     assert statuses(three, 3) == [200, 200, 429]
