@@ -374,7 +374,7 @@ class Front:
     def _recognise(self, exchange: Exchange) -> None:
         """Leaves the UI session, if there is one, where the pages of the UI find it."""
         with self._instance.lock:
-            held = self._instance.sessions.find(exchange.headers)
+            held = self._instance.sessions.of_person(exchange.headers)
         exchange.scope.setdefault("state", {})["held"] = held
         if held is not None:
             exchange.authenticated = True

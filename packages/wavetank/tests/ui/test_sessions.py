@@ -305,3 +305,88 @@ def test_cookies_of_a_session_over_tls_are_secure(browser, person):
     sessions = [line for line in secure if line.startswith("JSESSIONID=")]
     assert all("; HttpOnly; SameSite=None; Secure" in line for line in sessions)
     assert sessions
+
+
+class Integration:
+    """An application with a token of Ann's; it keeps its cookies."""
+
+    def __init__(self, browser, person):
+        self.browser, self.instance = browser, browser.instance
+        person("ann", "itil")
+        row = {"name": "App", "client_id": "app", "active": "true", "token_format": "opaque"}
+        secret = self.instance.seal.seal("s3cret")
+        self.instance.database.insert("oauth_entity", {**row, "client_secret": secret})
+        self.form = {"grant_type": "password", "client_id": "app", "client_secret": "s3cret"}
+
+    def ask(self):
+        """A token request; its body."""
+        answer = self.browser.post("/oauth_token.do", {**self.form, "username": "ann", "password": "sesame"})
+        assert answer.status_code == 200
+        return answer.json()
+
+    @property
+    def status(self):
+        """Of a call with nothing but the cookies."""
+        return self.browser.rest("GET", "incident?sysparm_limit=1").status_code
+
+
+@pytest.fixture
+def integration(browser, person):
+    return Integration(browser, person)
+
+
+@pytest.mark.claim("oauth-cookie")
+def test_the_cookie_of_a_token_ends_with_it(browser, integration):
+    instance = integration.instance
+    instance.clock.freeze()
+    assert integration.status == 401
+    integration.ask()
+    assert integration.status == 200
+    assert instance.requests.since()[-1]["user"] == "ann"
+    instance.clock.advance(1700)
+    assert integration.status == 200
+    instance.clock.advance(101)
+    assert integration.status == 401
+    token = integration.ask()["access_token"]
+    assert integration.status == 200
+    browser.get(f"/oauth_revoke_token.do?token={token}")
+    assert integration.status == 401
+
+
+@pytest.mark.claim("oauth-cookie")
+def test_a_property_lets_the_cookie_outlive_its_token(integration):
+    instance = integration.instance
+    name = "glide.authenticate.oauth.post.token.expiration.cookie_auth.disabled"
+    assert instance.property(name) == "true"
+    instance.set_property(name, "false")
+    instance.clock.freeze()
+    integration.ask()
+    for _ in range(3):
+        instance.clock.advance(1700)
+        assert integration.status == 200
+    instance.clock.advance(1800)
+    assert integration.status == 401
+
+
+@pytest.mark.claim("oauth-cookie")
+def test_one_token_has_one_session(browser, integration):
+    cookies = []
+    for _ in range(2):
+        integration.ask()
+        cookies.append(browser.client.cookies["JSESSIONID"])
+    assert cookies[0] == cookies[1]
+    assert len(integration.instance.sessions._open) == 1
+
+
+@pytest.mark.claim("oauth-cookie-rest-only")
+def test_the_session_of_a_token_is_for_rest_calls(browser, integration):
+    integration.ask()
+    assert browser.get("/navpage.do").status_code == 302
+    refused = browser.rest("POST", "incident", json={"short_description": "x"})
+    assert refused.status_code == 401
+    token = refused.headers["X-UserToken-Response"]
+    assert browser.rest("POST", "incident", token, json={"short_description": "x"}).status_code == 201
+    database = integration.instance.database
+    (entry,) = database.find("oauth_entity", client_id="app")
+    database.update("oauth_entity", entry["sys_id"], {"scope_restriction_status": "restricted"})
+    assert integration.status == 200

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wavetank.instance import Instance
+from wavetank.security import sessions
 from wavetank.security.oauth_grants import JWT, Refused, grant
 
 BODY_ONLY = "glide.oauth.allow.parameters.in.post.body.only"
@@ -45,7 +46,10 @@ async def token(request: Request) -> Response:
         except Refused as refused:
             _report(instance, str(refused))
             return _json(401, {"error_description": refused.description, "error": refused.error})
-    return _json(200, answer)
+        response = _json(200, answer)
+        for each in _cookies(instance, request, answer["access_token"]):
+            response.headers.append("set-cookie", each)
+    return response
 
 
 async def revoke(request: Request) -> Response:
@@ -64,6 +68,16 @@ async def jwks(request: Request) -> Response:
     with instance.lock:
         keys = instance.identity.tokens.signing.published()
     return _json(200, {"keys": keys})
+
+
+def _cookies(instance: Instance, request: Request, access: str) -> list[str]:
+    """Those of the session that comes with an access token."""
+    token = instance.identity.tokens.find(access)
+    user = instance.database.get("sys_user", token.user) if token else None
+    if token is None or user is None:  # a lifespan of no second
+        return []
+    held = instance.sessions.bind(instance.identity.session(user, "session"), token.row)
+    return sessions.cookies(instance, held.cookie, secure=request.url.scheme == "https")
 
 
 def _report(instance: Instance, cause: str) -> None:

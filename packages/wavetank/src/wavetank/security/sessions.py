@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COOKIE = "JSESSIONID"
 TIMEOUT = "glide.ui.session_timeout"
+TOKEN_ENDS = "glide.authenticate.oauth.post.token.expiration.cookie_auth.disabled"  # noqa: S105  a property
 DEFAULT, LONGEST = 30, 1440  # minutes; a longer timeout counts as one day
 ELEVATED_ROLE = "security_admin"
 SAFE = frozenset({"GET", "HEAD"})
@@ -41,12 +42,17 @@ class LoginRefused(Exception):
 
 @dataclass(slots=True)
 class UiSession:
-    """One open session: its cookie value, its token, who it is, and when it was last used (seconds)."""
+    """One open session: its cookie value, its token, who it is, and when it was last used (seconds).
+
+    `bound` is the record (a sys_id) of the access token it came with, "" for a login: such a session is for
+    REST calls only.
+    """
 
     cookie: str
     token: str
     who: Session
     used: float
+    bound: str = ""
 
     def proves(self, token: str) -> bool:
         """Whether a presented token is this session's."""
@@ -59,6 +65,7 @@ class Sessions:
     def __init__(self, instance: "Instance") -> None:
         self._instance = instance
         self._open: dict[str, UiSession] = {}
+        self._bound: dict[str, UiSession] = {}
 
     def log_in(self, user_name: str, password: str, code: str = "") -> UiSession:
         """A new session of the user, who needs a code too where one has paired an authenticator.
@@ -85,6 +92,25 @@ class Sessions:
         self._open[held.cookie] = held
         return held
 
+    def bind(self, who: Session, token: str) -> UiSession:
+        """The session that comes with an access token (the sys_id of its record), the same each time.
+
+        ServiceNow docs: Invalidate session after OAuth token expiration.
+        """
+        held = self._bound.get(token)
+        if held is None or self._over(held):
+            self._sweep()
+            cookie, secret = secrets.token_hex(16).upper(), secrets.token_hex(36)
+            held = UiSession(cookie, secret, who, self._instance.clock.seconds(), token)
+            self._open[cookie] = self._bound[token] = held
+        held.used = self._instance.clock.seconds()
+        return held
+
+    def of_person(self, headers: Mapping[bytes, bytes]) -> UiSession | None:
+        """As `find`, but only a session that somebody logged in to."""
+        held = self.find(headers)
+        return held if held is not None and not held.bound else None
+
     def _ask_code(self, user: Mapping[str, str], code: str) -> None:
         """Raises LoginRefused for somebody who must prove more than the password and does not."""
         instance = self._instance
@@ -109,7 +135,8 @@ class Sessions:
 
     def admit(self, held: UiSession, method: str, headers: Mapping[bytes, bytes]) -> Session:
         """Who a REST call on this session is. Raises PlatformError 401, which tells the right token."""
-        asked = method not in SAFE or self._instance.settings.get("session_token") == "all"
+        reads = not held.bound and self._instance.settings.get("session_token") == "all"
+        asked = method not in SAFE or reads
         if asked and not held.proves(headers.get(b"x-usertoken", b"").decode("latin-1")):
             raise self.token_refusal(held)
         return held.who
@@ -128,6 +155,7 @@ class Sessions:
 
     def end(self, held: UiSession) -> None:
         self._open.pop(held.cookie, None)
+        self._bound.pop(held.bound, None)
 
     def end_all(self, user: str | None = None) -> None:
         """Ends every session, or those of one user (a sys_id)."""
@@ -142,8 +170,14 @@ class Sessions:
                 held.who = held.who.returned(time_limited.held(self._instance, user))
 
     def _over(self, held: UiSession) -> bool:
-        """Unused for too long, or of a user who is gone or locked (by failed logins, past every rule)."""
+        """Unused for too long, of a token that is over, or of a user who is gone or locked.
+
+        Failed logins lock past every rule.
+        """
         if self._instance.clock.seconds() - held.used >= self._seconds():
+            return True
+        ends = self._instance.property(TOKEN_ENDS, "false") == "true"
+        if held.bound and ends and not self._instance.identity.tokens.runs(held.bound):
             return True
         user = self._instance.database.get("sys_user", held.who.sys_id)
         return user is None or user["locked_out"] == "true"
