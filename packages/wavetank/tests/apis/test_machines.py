@@ -84,6 +84,9 @@ def test_without_the_need_to_sign_in_guest_calls(admin: Any) -> None:
     answer = nobody.get("/api/now/table/incident")
     assert (answer.status_code, answer.json()["result"]) == (200, [])
     assert nobody.get("/api/now/table/incident", auth=("admin", "wrong")).status_code == 401
+    assert nobody.get("/incident.do?JSONv2").status_code == 401
+    admin.instance.set_property("glide.basicauth.required.jsonv2", "false")
+    assert nobody.get("/incident.do?JSONv2").json() == {"records": []}
     assert nobody.get("/api/now/table/incident", auth=("admin", "admin")).json()["result"] != []
 
 

@@ -23,7 +23,7 @@ from wavetank.apis import table as table_api
 from wavetank.apis.endpoint import endpoint
 from wavetank.apis.table.call import params_of
 from wavetank.errors import PlatformError
-from wavetank.security import credentials, gates
+from wavetank.security import credentials, gates, public
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -53,8 +53,10 @@ def routes() -> list[Route]:
 
 
 def _answer(request: Request, instance: Instance, body: bytes) -> Response:
-    session = instance.identity.authenticate(credentials.read(dict(request.scope["headers"])))
     name = request.path_params["table"]
+    presented = credentials.read(dict(request.scope["headers"]))
+    guest = None if presented.scheme else public.session(instance, name, public.REQUIRED_JSONV2)
+    session = guest or instance.identity.authenticate(presented)
     if instance.plugins.table(name) is None:
         raise errors.invalid_table(name)
     gates.admit(instance, session, request.method, request.url.path, name)

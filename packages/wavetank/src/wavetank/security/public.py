@@ -17,14 +17,18 @@ if TYPE_CHECKING:
 TABLE = "sys_public"
 # Whoever verifies a token of the instance has no account on it.
 OPEN = frozenset({"/api/now/oauth/jwks"})
-# Whether REST calls need to sign in at all (ServiceNow docs: Require authorization for API requests).
-REQUIRED = "glide.basicauth.required.api"
+# Whether calls of a kind need to sign in at all (ServiceNow docs: Require authorization for API requests, for
+# JSONv2 requests).
+REQUIRED, REQUIRED_JSONV2 = "glide.basicauth.required.api", "glide.basicauth.required.jsonv2"
 _NOBODY = {"sys_id": "guest", "user_name": "guest", "name": "Guest"}
 
 
-def session(instance: Instance, table: str) -> Session | None:
-    """The session of a caller who presented nothing; None where the table is not public."""
-    if instance.property(REQUIRED, "true") != "false" and not _public(instance, table):
+def session(instance: Instance, table: str, required: str = REQUIRED) -> Session | None:
+    """The session of a caller who presented nothing; None where that is not enough.
+
+    It is for a public table, and where the property `required` asks nobody to sign in.
+    """
+    if instance.property(required, "true") != "false" and not _public(instance, table):
         return None
     user = instance.database.first("sys_user", user_name="guest") or _NOBODY
     return Session(

@@ -19,6 +19,7 @@ _PROPERTIES = {
     addresses.STRICT: "false",
     policies.FIRST_ONLY: "true",
     public.REQUIRED: "true",
+    public.REQUIRED_JSONV2: "true",
     keys.CLEANUP: "true",
     keys.KEPT: "7",
     keys.SECRETS_KEPT: "7",
