@@ -21,7 +21,7 @@ class Control:
     attribute: str = ""  # "authenticated", "admin" or "missing"
     condition: str = ""
     applies_to: str = ""
-    script: str = ""  # "true" or what no one can run
+    script: str = ""  # "true", or "first": whether the priority is 1
     overrides: bool = True
     deny: bool = False
     active: bool = True
@@ -127,8 +127,8 @@ class Judge:
             return False
         if control.attribute == "admin" and not who.admin:
             return False
-        if control.script and row is not None:
-            return False  # nothing runs it here
+        if control.script == "first" and row is not None and row.get("priority", "") != "1":
+            return False
         return _met(control.condition, row)
 
     def _has(self, who, role):

@@ -165,6 +165,7 @@ def test_a_script_is_asked_for_each_row_by_what_can_run_it(bare):
 
     bare.acl("incident", "read", advanced="true", script="answer = odd(current);")
     ada, access = bare.session("ada"), bare.instance.access
+    access.scripts = None
     rows = [_incident(bare, priority=priority) for priority in "123"]
     assert not any(access.row(ada, "read", "incident", row) for row in rows)
     access.scripts = odd
@@ -194,6 +195,7 @@ def test_a_rest_endpoint_asks_roles_attributes_and_scripts_but_no_record(bare):
     bare.acl("Batch API", "execute", condition="active=true", **kind)
     assert not access.endpoint(ada, "Batch API")
     bare.acl("Aggregate API", "execute", advanced="true", script="answer = gs.isLoggedIn();", **kind)
+    access.scripts = None
     assert not access.endpoint(ada, "Aggregate API")
     access.scripts = lambda _script, name, row, _session: (name, row) == ("Aggregate API", None)
     assert access.endpoint(ada, "Aggregate API")
