@@ -215,7 +215,7 @@ def test_key_profile_switched_off(account, tank):
 
 def test_key_profile_that_looks_in_the_query(account, tank):
     house = account()
-    (query,) = rows(tank, "sys_token_auth_parameter", "type=query_parameter")
+    (query,) = rows(tank, "sys_token_auth_parameter", "type=query_parameter^parameter_name=x-sn-apikey")
     change(tank, "http_key_auth", "name=linkspan API key", auth_parameter=query["sys_id"])
     assert causes(house, "login") == ["wrong_auth_parameter"]
 
