@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import trustme
 
 from tests.clients.environments import Client
 from wavetank.running import Instance
@@ -100,10 +101,20 @@ class Scene:
 
 
 @pytest.fixture(scope="session")
-def _demo(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def authority() -> trustme.CA:
+    """Who issues the certificates that clients may show."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def _demo(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA
+) -> Iterator[Instance]:
     cache = getattr(pytestconfig, "cache", None)
     tls = cache.mkdir("wavetank-tls") if cache else Path(tempfile.mkdtemp(prefix="wavetank-tls-"))
-    with Instance(pack="demo", tls_dir=tls) as started:
+    clients = tmp_path_factory.mktemp("authority") / "clients.pem"
+    authority.cert_pem.write_to_path(str(clients))
+    with Instance(pack="demo", tls_dir=tls, client_ca=clients) as started:
         _lay_out(started)
         started.snapshot("scene")
         yield started

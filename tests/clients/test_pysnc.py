@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from tests.clients.conftest import AGENT, JOB, OAUTH, READER, Scene
 from tests.clients.environments import Client, Raised
@@ -127,6 +129,22 @@ def test_tokens(client: Client, scene: Scene, kind: str, way: str) -> None:
     scene.incidents(2, "Token")
     where = {"kind": kind, "url": scene.tls_url, **ways[way]}
     assert client.do("listed", query="short_descriptionSTARTSWITHToken", at=where)["total"] == 2
+
+
+def test_a_client_certificate(client: Client, scene: Scene, authority: trustme.CA, tmp_path: Path) -> None:
+    """On a connection that shows a certificate no other credentials are sent."""
+    issued = authority.issue_cert("agent.example")
+    issued.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "agent.pem"))
+    scene.incidents(2, "Token")
+    agent = scene.rows("sys_user", f"user_name={AGENT[0]}")[0]["sys_id"]
+    values = {"name": "Agent", "user": agent, "active": "true"}
+    mapping = scene.instance.insert("sys_user_certificate", values)[0]["sys_id"]
+    where = {"kind": "sync", "url": scene.tls_url, "cert": str(tmp_path / "agent.pem")}
+    with pytest.raises(Raised, match="AuthenticationException"):
+        client.do("refused", table="incident", at=where)
+    scene.upload("sys_user_certificate", mapping, "agent.pem", issued.cert_chain_pems[0].bytes())
+    assert client.do("listed", query="short_descriptionSTARTSWITHToken", at=where)["total"] == 2
+    assert scene.instance.requests()[-1]["user"] == AGENT[0]
 
 
 def test_a_wrong_secret_gives_no_token(client: Client, at: dict[str, Any]) -> None:

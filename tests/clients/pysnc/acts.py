@@ -28,7 +28,9 @@ class Session:
         self.client = client
 
     @classmethod
-    async def open(cls, kind, url, user=None, password=None, client_id=None, client_secret=None):
+    async def open(cls, kind, url, user=None, password=None, client_id=None, client_secret=None, cert=None):
+        if cert:
+            return cls(ServiceNowClient(url, cert=cert))
         way = (user, password)
         if client_id:
             by_password, by_client = FLOWS[kind]
