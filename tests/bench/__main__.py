@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 
-from tests.bench import data_plane, ingest, page, sync
+from tests.bench import access, data_plane, ingest, page, sync
 
 BENCHMARKS = {
     "sync": sync.measure,
     "page": page.measure,
     "ingest": ingest.measure,
     "data_plane": data_plane.measure,
+    "access": access.measure,
 }
 
 
