@@ -73,9 +73,8 @@ class Person(Caller):
     def sign_in(self) -> Person:
         """By the form of the login page. AssertionError where it does not let this person in."""
         form = {"user_name": self.user, "user_password": self.password}
-        assert self.submit("/login.do", form).headers["location"] != "/login.do"
-        _, found, rest = self.page("/navpage.do").text.partition('g_ck = "')
-        assert found, "the login page shut this person out"
+        assert self.submit("/login.do", form).status_code == 302, "the login page shut this person out"
+        _, _, rest = self.page("/navpage.do").text.partition('g_ck = "')
         self.headers["X-UserToken"] = rest.partition('"')[0]
         return self
 
