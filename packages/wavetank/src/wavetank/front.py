@@ -47,7 +47,8 @@ class Exchange:
     """One request, and what became known of its caller.
 
     `method` is as sent, `meant` as the override header has it. `receive` is set where the body is left for
-    the API to read. `started` is on the clock of time.perf_counter.
+    the API to read. `cookie` names the session that this call opened. `started` is on the clock of
+    time.perf_counter.
     """
 
     scope: Scope
@@ -66,6 +67,7 @@ class Exchange:
     at: str
     started: float
     authenticated: bool = False
+    cookie: str = ""
     extra: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -347,7 +349,8 @@ class Front:
         instance, policy = self._instance, exchange.policy
         held = None if exchange.presented.scheme else instance.sessions.find(exchange.headers)
         if held is None:
-            return self._proven(exchange)
+            who, exchange.cookie = instance.sessions.carry(self._proven(exchange), exchange.headers)
+            return who
         exchange.authenticated, exchange.user = True, held.who.user_name
         if policy is not None and policy.mapped and instance.settings.get("policy_session") == "refused":
             raise instance.policies.refusal(policy, "session")

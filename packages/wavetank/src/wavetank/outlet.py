@@ -123,8 +123,9 @@ class Outlet:
         headers.append((b"x-transaction-id", ids.hex(12).encode()))
         if exchange.authenticated:
             headers.append((b"x-is-logged-in", b"true"))
-            if b"JSESSIONID=" not in exchange.headers.get(b"cookie", b""):
-                fresh = sessions.cookies(self._instance, ids.hex(32).upper(), secure=secure)
+            if exchange.cookie or b"JSESSIONID=" not in exchange.headers.get(b"cookie", b""):
+                named = exchange.cookie or ids.hex(32).upper()
+                fresh = sessions.cookies(self._instance, named, secure=secure)
                 headers.extend((b"set-cookie", each.encode()) for each in fresh)
         elif self.status == 401:
             headers.append((b"x-is-logged-in", b"false"))

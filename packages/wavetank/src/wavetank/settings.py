@@ -309,6 +309,12 @@ ALL: tuple[Setting, ...] = (
         says="a request of a batch that cannot be asked at all: answered with its error, or left unserviced",
     ),
     _choice(
+        "api_sessions",
+        "none",
+        "kept",
+        says="the cookies of an API call: mere decoration, or a session that later calls go on in",
+    ),
+    _choice(
         "forwarded_for",
         "ignored",
         "trusted",

@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 
 import pytest
+from starlette.testclient import TestClient
 
+from packages.wavetank.tests.ui.conftest import grant
 from wavetank.behaviour import pipeline
 from wavetank.security import one_time
 
@@ -390,3 +392,85 @@ def test_the_session_of_a_token_is_for_rest_calls(browser, integration):
     (entry,) = database.find("oauth_entity", client_id="app")
     database.update("oauth_entity", entry["sys_id"], {"scope_restriction_status": "restricted"})
     assert integration.status == 200
+
+
+def _caller(browser, **headers):
+    """A client of its own that keeps cookies."""
+    return TestClient(browser.client.app, headers=headers)
+
+
+def _roles_seen(client, **more):
+    """Whether somebody with itil reads incidents; None when the call is refused."""
+    answer = client.get("/api/now/table/sys_user?sysparm_limit=1&sysparm_fields=failed_attempts", **more)
+    return None if answer.status_code == 401 else "failed_attempts" in answer.json()["result"][0]
+
+
+@pytest.mark.claim("session-of-calls")
+def test_a_client_that_keeps_cookies_keeps_its_roles(browser, instance, person):
+    ann = person("ann")
+    ways = {"auth": ("ann", "sesame")}
+    instance.configure({"api_sessions": "kept"})
+    client = _caller(browser)
+    assert _roles_seen(client, **ways) is False
+    grant(instance, ann["sys_id"], "user_admin")
+    assert _roles_seen(client, **ways) is False
+    assert _roles_seen(client) is False  # the cookie alone
+    assert client.post("/api/now/table/incident", json={}).status_code == 401
+    assert client.get("/navpage.do", follow_redirects=False).status_code == 302
+    assert _roles_seen(_caller(browser), **ways) is True
+    client.cookies.clear()
+    assert _roles_seen(client, **ways) is True
+
+
+@pytest.mark.claim("session-of-calls")
+def test_as_it_starts_the_cookies_of_calls_are_decoration(browser, instance, person):
+    ann = person("ann")
+    client = _caller(browser)
+    assert _roles_seen(client, auth=("ann", "sesame")) is False
+    assert "JSESSIONID" in client.cookies
+    assert _roles_seen(client) is None
+    grant(instance, ann["sys_id"], "user_admin")
+    assert _roles_seen(client, auth=("ann", "sesame")) is True
+
+
+@pytest.mark.claim("session-calls-timeout")
+def test_a_session_of_calls_ends_unused(browser, instance, person):
+    person("ann")
+    instance.configure({"api_sessions": "kept"})
+    instance.clock.freeze(datetime(2026, 3, 1, 9, 30, tzinfo=UTC))
+    client = _caller(browser)
+    _roles_seen(client, auth=("ann", "sesame"))
+    instance.clock.advance(29 * 60)
+    assert _roles_seen(client) is False
+    instance.set_property("glide.integration.session_timeout", "5")
+    instance.clock.advance(4 * 60)
+    assert _roles_seen(client) is False
+    instance.clock.advance(5 * 60)
+    assert _roles_seen(client) is None
+
+
+@pytest.mark.claim("session-life-span")
+def test_a_session_lasts_no_longer_than_it_may(browser, instance, person):
+    person("ann")
+    instance.configure({"api_sessions": "kept"})
+    instance.clock.freeze(datetime(2026, 3, 1, 9, 30, tzinfo=UTC))
+    instance.set_property("glide.ui.active.session.life_span", "40")
+    instance.set_property("glide.integrations.active.session.life_span", "20")
+    client = _caller(browser)
+
+    def pass_by(minutes):
+        for _ in range(minutes // 10):
+            instance.clock.advance(600)
+            seen = (browser.logged_in, _roles_seen(client) is not None)
+        return seen
+
+    browser.log_in("ann")
+    _roles_seen(client, auth=("ann", "sesame"))
+    assert pass_by(60) == (True, True)
+    instance.set_property("glide.active.session.timeout.invalidate.session", "true")
+    assert pass_by(10) == (False, False)
+    browser.log_in("ann")
+    _roles_seen(client, auth=("ann", "sesame"))
+    assert pass_by(10) == (True, True)
+    assert pass_by(20) == (True, False)
+    assert pass_by(10) == (False, False)

@@ -6,6 +6,7 @@ token in X-UserToken. Sessions live in memory: a restart ends them all.
 """
 
 import hmac
+import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 COOKIE = "JSESSIONID"
 TIMEOUT = "glide.ui.session_timeout"
 TOKEN_ENDS = "glide.authenticate.oauth.post.token.expiration.cookie_auth.disabled"  # noqa: S105  a property
+# Sessions that API calls open (ServiceNow docs: Integration sessions).
+CALLS_TIMEOUT = "glide.integration.session_timeout"
+# How many minutes a session lasts however much it is used, where the first of these is true; 0 is for ever.
+ENDS_ACTIVE = "glide.active.session.timeout.invalidate.session"
+LIFE, CALLS_LIFE = "glide.ui.active.session.life_span", "glide.integrations.active.session.life_span"
+_MANY = 1000  # open sessions, from which on those that are over are looked for
 DEFAULT, LONGEST = 30, 1440  # minutes; a longer timeout counts as one day
 ELEVATED_ROLE = "security_admin"
 SAFE = frozenset({"GET", "HEAD"})
@@ -44,8 +51,8 @@ class LoginRefused(Exception):
 class UiSession:
     """One open session: its cookie value, its token, who it is, and when it was last used (seconds).
 
-    `bound` is the record (a sys_id) of the access token it came with, "" for a login: such a session is for
-    REST calls only.
+    `bound` is the record (a sys_id) of the access token it came with, "" for a login; `calls` says that an
+    API call opened it. Such sessions are for REST calls only. `began` is in seconds too.
     """
 
     cookie: str
@@ -53,6 +60,12 @@ class UiSession:
     who: Session
     used: float
     bound: str = ""
+    calls: bool = False
+    began: float = math.inf
+
+    @property
+    def of_person(self) -> bool:
+        return not self.bound and not self.calls
 
     def proves(self, token: str) -> bool:
         """Whether a presented token is this session's."""
@@ -68,12 +81,11 @@ class Sessions:
         self._bound: dict[str, UiSession] = {}
 
     def log_in(self, user_name: str, password: str, code: str = "") -> UiSession:
-        """A new session of the user, who needs a code too where one has paired an authenticator.
+        """A new session of the user. Raises LoginRefused.
 
-        Raises LoginRefused.
-
-        Refused are all who could not authenticate at all, and accounts for web services only
-        (ServiceNow docs: Create a user). Only this, and no API call, stamps the last login.
+        Refused are all who could not authenticate at all, accounts for web services only (ServiceNow docs:
+        Create a user), and who has paired an authenticator and brings no good code. Only this, and no API
+        call, stamps the last login.
         """
         instance = self._instance
         user = instance.identity.prove(user_name, password)
@@ -88,9 +100,7 @@ class Sessions:
             instance.database.update("sys_user", user["sys_id"], stamps, system=False)
         self._sweep()
         who = instance.identity.session({**user, **stamps}, "session")
-        held = UiSession(secrets.token_hex(16).upper(), secrets.token_hex(36), who, instance.clock.seconds())
-        self._open[held.cookie] = held
-        return held
+        return self._begin(who)
 
     def bind(self, who: Session, token: str) -> UiSession:
         """The session that comes with an access token (the sys_id of its record), the same each time.
@@ -100,16 +110,35 @@ class Sessions:
         held = self._bound.get(token)
         if held is None or self._over(held):
             self._sweep()
-            cookie, secret = secrets.token_hex(16).upper(), secrets.token_hex(36)
-            held = UiSession(cookie, secret, who, self._instance.clock.seconds(), token)
-            self._open[cookie] = self._bound[token] = held
+            held = self._bound[token] = self._begin(who, token)
         held.used = self._instance.clock.seconds()
         return held
 
     def of_person(self, headers: Mapping[bytes, bytes]) -> UiSession | None:
         """As `find`, but only a session that somebody logged in to."""
         held = self.find(headers)
-        return held if held is not None and not held.bound else None
+        return held if held is not None and held.of_person else None
+
+    def carry(self, who: Session, headers: Mapping[bytes, bytes]) -> tuple[Session, str]:
+        """Who an API call with credentials is, and the cookie of the session it opens; "" when it opens none.
+
+        Where the setting `api_sessions` keeps them, a call that brings the cookie of an earlier one goes on
+        in its session, with the roles its user had then.
+        """
+        if self._instance.settings.get("api_sessions") != "kept" or who.scheme == "guest":
+            return who, ""
+        held = self.find(headers)
+        if held is not None and held.calls and (held.who.sys_id, held.who.client) == (who.sys_id, who.client):
+            return replace(held.who, scheme=who.scheme), ""
+        if len(self._open) >= _MANY:
+            self._sweep()
+        return who, self._begin(who, calls=True).cookie
+
+    def _begin(self, who: Session, bound: str = "", *, calls: bool = False) -> UiSession:
+        now = self._instance.clock.seconds()
+        cookie, token = secrets.token_hex(16).upper(), secrets.token_hex(36)
+        held = self._open[cookie] = UiSession(cookie, token, who, now, bound, calls, now)
+        return held
 
     def _ask_code(self, user: Mapping[str, str], code: str) -> None:
         """Raises LoginRefused for somebody who must prove more than the password and does not."""
@@ -135,7 +164,7 @@ class Sessions:
 
     def admit(self, held: UiSession, method: str, headers: Mapping[bytes, bytes]) -> Session:
         """Who a REST call on this session is. Raises PlatformError 401, which tells the right token."""
-        reads = not held.bound and self._instance.settings.get("session_token") == "all"
+        reads = held.of_person and self._instance.settings.get("session_token") == "all"
         asked = method not in SAFE or reads
         if asked and not held.proves(headers.get(b"x-usertoken", b"").decode("latin-1")):
             raise self.token_refusal(held)
@@ -174,7 +203,8 @@ class Sessions:
 
         Failed logins lock past every rule.
         """
-        if self._instance.clock.seconds() - held.used >= self._seconds():
+        now = self._instance.clock.seconds()
+        if now - held.used >= self._seconds(held) or now - held.began >= self._life(held):
             return True
         ends = self._instance.property(TOKEN_ENDS, "false") == "true"
         if held.bound and ends and not self._instance.identity.tokens.runs(held.bound):
@@ -182,9 +212,19 @@ class Sessions:
         user = self._instance.database.get("sys_user", held.who.sys_id)
         return user is None or user["locked_out"] == "true"
 
-    def _seconds(self) -> float:
-        text = self._instance.property(TIMEOUT)
-        return 60.0 * min((int(text) if text.isdecimal() else 0) or DEFAULT, LONGEST)
+    def _seconds(self, held: UiSession) -> float:
+        """How long a session may be unused; those of calls have a property of their own, if it is set."""
+        names = (TIMEOUT,) if held.of_person else (CALLS_TIMEOUT, TIMEOUT)
+        texts = (self._instance.property(name) for name in names)
+        minutes = next((int(text) for text in texts if text.isdecimal() and int(text)), DEFAULT)
+        return 60.0 * min(minutes, LONGEST)
+
+    def _life(self, held: UiSession) -> float:
+        """How long a session may last at all."""
+        if self._instance.property(ENDS_ACTIVE, "false") != "true":
+            return math.inf
+        minutes = self._instance.number(LIFE if held.of_person else CALLS_LIFE, 0)
+        return 60 * minutes or math.inf
 
     def _sweep(self) -> None:
         for held in list(self._open.values()):
