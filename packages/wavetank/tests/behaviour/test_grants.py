@@ -233,3 +233,38 @@ def test_elevated_roles_count_once_the_session_is_raised(admin, instance):
     assert not session("admin").has_role("security_admin")
     instance.configure({"elevation": "off"})
     assert session("admin").has_role("security_admin")
+
+
+@pytest.mark.claim("role-gone-with-source")
+def test_deleting_a_group_a_role_or_a_user_takes_what_it_gave(admin, instance):
+    ada = _person(admin)
+    top = admin.create("sys_user_group", {"name": "Top"})["sys_id"]
+    below = admin.create("sys_user_group", {"name": "Below", "parent": top})["sys_id"]
+    admin.create("sys_group_has_role", {"group": top, "role": _role(admin, "sn_incident_write")})
+    admin.create("sys_user_grmember", {"user": ada, "group": below})
+    assert "sn_incident_read" in _held(admin, ada)
+    assert admin.call("DELETE", f"sys_user_group/{top}").status_code == 204
+    assert _held(admin, ada) == set()
+    outer = admin.create("sys_user_role", {"name": "x.outer"})["sys_id"]
+    admin.create("sys_user_role_contains", {"role": outer, "contains": _role(admin, "cmdb_read")})
+    _grant(admin, ada, "x.outer")
+    assert _held(admin, ada) == {"x.outer", "cmdb_read"}
+    assert admin.call("DELETE", f"sys_user_role/{outer}").status_code == 204
+    assert instance.database.find("sys_user_has_role", user=ada) == []
+    _grant(admin, ada, "itil")
+    admin.create("sys_user_grmember", {"user": ada, "group": below})
+    assert admin.call("DELETE", f"sys_user/{ada}").status_code == 204
+    assert instance.database.find("sys_user_has_role", user=ada) == []
+    assert instance.database.find("sys_user_grmember", user=ada) == []
+
+
+@pytest.mark.claim("role-inh-count")
+def test_being_twice_in_a_group_counts_once(admin, instance):
+    ada = _person(admin)
+    group = admin.create("sys_user_group", {"name": "Agents"})["sys_id"]
+    admin.create("sys_group_has_role", {"group": group, "role": _role(admin, "cmdb_read")})
+    for _ in range(2):
+        instance.database.insert("sys_user_grmember", {"user": ada, "group": group})
+    admin.create("sys_user_grmember", {"user": ada, "group": group})
+    (row,) = instance.database.find("sys_user_has_role", user=ada)
+    assert row["inh_count"] == "1"

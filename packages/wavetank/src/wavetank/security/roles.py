@@ -108,7 +108,7 @@ def _settle(instance: "Instance", user: str, graph: "_Graph") -> int:
     """Writes what is missing, corrects what is wrong, deletes what is no longer inherited."""
     database = instance.database
     rows = database.find("sys_user_has_role", user=user)
-    groups = [row["group"] for row in database.find("sys_user_grmember", user=user)]
+    groups = {row["group"] for row in database.find("sys_user_grmember", user=user)}
     direct = [row for row in rows if row["inherited"] != "true"]
     granted = {row["role"]: row for row in direct if row["state"] in ACTIVE}
     derived = {row["role"]: row for row in rows if row["inherited"] == "true"}
