@@ -231,6 +231,17 @@ def test_journals_and_changes_are_recorded(instance: Instance, make: Make, chang
         ("incident", "work_notes", "second", "beth.anglin"),
         ("incident", "comments", "hello", "beth.anglin"),
     ]
+    recorded = {
+        "sys_id",
+        "sys_created_on",
+        "sys_created_by",
+        "sys_tags",
+        "name",
+        "element",
+        "element_id",
+        "value",
+    }
+    assert all(set(row) == recorded for row in rows)
     audits = instance.database.find("sys_audit", documentkey=made["sys_id"])
     assert {(row["fieldname"], row["oldvalue"], row["newvalue"]) for row in audits} == {
         ("urgency", "3", "1"),

@@ -133,7 +133,7 @@ def update(
         if not changed and not change.journals and instance.settings.get("no_op_update") == "ignored":
             return row
         _check_unique(change, [name for name in program.unique if name in changed])
-        stamped = {"sys_updated_on": change.now, **changed}
+        stamped = _stamped(known, ("sys_updated_on",), change.now) | changed
         stored = database.update(known.name, previous["sys_id"], stamped, by=change.user_name)
         change.row = stored
         revision = database.revision(table)
@@ -230,12 +230,17 @@ def _collision(operation: Operation) -> Exception:
     return operation_failed(f"Error during {operation} of record: Unique Key violation detected by database")
 
 
+def _stamped(table: Table, names: Iterable[str], now: str) -> Row:
+    """The stamps of a write; a table whose rows never change has none for changes."""
+    return {name: now for name in names if name in table.fields}
+
+
 def _stored_insert(change: Change) -> Row:
     row = {name: value for name, value in change.row.items() if value and name in change.table.fields}
     for name in _STAMPS:
         if name not in change.given:
             row.pop(name, None)
-    row = {"sys_created_on": change.now, "sys_updated_on": change.now, **row}
+    row = _stamped(change.table, ("sys_created_on", "sys_updated_on"), change.now) | row
     try:
         stored = change.instance.database.insert(change.table.name, row, by=change.user_name)
     except sqlite3.IntegrityError as error:

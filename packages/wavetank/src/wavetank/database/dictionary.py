@@ -400,8 +400,12 @@ _SYSTEM = (
 )
 
 
+# What tables have whose rows are written once and never changed.
+WRITTEN_ONCE = frozenset({"sys_id", "sys_created_on", "sys_created_by", "sys_tags"})
+
+
 def system_fields(table: str) -> tuple[Field, ...]:
-    """The fields that every table at the top of a hierarchy has."""
+    """The fields that every table at the top of a hierarchy has, but for a few that have less."""
     return tuple(
         Field(name=name, type=kind, label=label, table=table, max_length=length)
         for name, kind, label, length in _SYSTEM

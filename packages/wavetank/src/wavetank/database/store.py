@@ -281,10 +281,11 @@ class Database:
         """
         known = self.known(table)
         changes = dict(values)
-        if system:
+        counts = system and "sys_mod_count" in known.fields
+        if counts:
             changes.setdefault("sys_updated_on", self._now())
             changes.setdefault("sys_updated_by", by)
-        if system and "sys_mod_count" not in changes:
+        if counts and "sys_mod_count" not in changes:
             counted = ', "sys_mod_count" = CAST(CAST("sys_mod_count" AS INTEGER) + 1 AS TEXT)'
         else:
             counted = ""
@@ -515,8 +516,10 @@ class Database:
 
     def _filled(self, table: Table, values: Mapping[str, str], by: str) -> Row:
         now = self._now()
-        made = {"sys_created_on": now, "sys_created_by": by, "sys_updated_on": now, "sys_updated_by": by}
-        return self._named(table, {**made, "sys_mod_count": "0", **values})
+        made = {"sys_created_on": now, "sys_created_by": by}
+        if "sys_mod_count" in table.fields:
+            made |= {"sys_updated_on": now, "sys_updated_by": by, "sys_mod_count": "0"}
+        return self._named(table, {**made, **values})
 
     def _named(self, table: Table, values: Mapping[str, str]) -> Row:
         """With a sys_id and the class."""

@@ -34,7 +34,8 @@ def write(database: Database, table: str, rows: Iterable[dict[str, str]]) -> Non
         for field in known.fields.values()
         if field.default and not field.default.startswith("javascript:")
     }
-    start = {**_STAMPS, **defaults}
+    stamps = {name: value for name, value in _STAMPS.items() if name in known.fields}
+    start = {**stamps, **defaults}
     if "sys_name" in known.fields and "name" in known.fields:
         database.insert_many(table, ({**start, "sys_name": row.get("name", ""), **row} for row in rows))
     else:

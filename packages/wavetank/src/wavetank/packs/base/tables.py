@@ -4,7 +4,7 @@
       element   type[:length][=default]   Label   [flags]
 
 Columns are separated by two or more spaces. ">table" is a reference; "+system" adds the fields that every
-table has. Flags: choice, display, mandatory, unique, readonly, key=column (what a reference to the table
+table has, "+created" those of a table whose rows never change. Flags: choice, display, mandatory, unique, readonly, key=column (what a reference to the table
 holds instead of a sys_id).
 
 Sources of the base pack's declarations: ServiceNow docs "Important task table fields", "Task table", table
@@ -18,7 +18,7 @@ import re
 from dataclasses import replace
 from importlib.resources import files
 
-from wavetank.database.dictionary import Definition, Field, system_fields
+from wavetank.database.dictionary import WRITTEN_ONCE, Definition, Field, system_fields
 from wavetank.database.shipped import sys_id_for
 
 _HEAD = re.compile(r"(?P<name>\w+)(?: < (?P<super>\w+))? : (?P<label>[^\[]+?)(?: \[(?P<flags>[^\]]+)\])?")
@@ -67,10 +67,11 @@ def _head(line: str) -> Definition:
 
 
 def _fields(table: str, line: str) -> list[Field]:
-    if line.strip() == "+system":
+    if line.strip() in {"+system", "+created"}:
         return [
             replace(field, sys_id=sys_id_for("sys_dictionary", table, field.name))
             for field in system_fields(table)
+            if line.strip() == "+system" or field.name in WRITTEN_ONCE
         ]
     element, kind, label, *rest = re.split(r" {2,}", line.strip())
     match = _TYPE.fullmatch(kind)
