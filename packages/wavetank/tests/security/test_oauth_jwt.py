@@ -3,9 +3,13 @@
 import base64
 import functools
 import hmac
+import json
+import threading
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import jwt
 import pytest
@@ -13,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from jwt.algorithms import RSAAlgorithm
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 DENIED = {"error_description": "access_denied", "error": "server_error"}
@@ -241,6 +246,99 @@ def test_the_assertion_may_come_in_a_header(scene, app):
     assert app.door.token(headers=header, **form).status == 200
     scene.instance.configure({"jwt_bearer_header": "refuse"})
     assert app.door.token(headers=header, **form).status == 401
+
+
+@pytest.mark.claim("oauth-jwt-header")
+def test_servicenows_own_client_for_python_comes_in(app, door, monkeypatch):
+    auth = pytest.importorskip("pysnc.auth")
+
+    def post(url, headers, data):
+        """In place of a connection: this client leaves the port out of the address."""
+        assert url == "https://dev.example/oauth_token.do"
+        answer = door.token(headers={name.lower(): value for name, value in headers.items()}, **data)
+        return SimpleNamespace(status_code=answer.status, text="", json=lambda: answer.body)
+
+    monkeypatch.setattr(auth.requests, "post", post)
+    request = SimpleNamespace(url="https://dev.example:8443/api/now/table/incident", headers={})
+    auth.ServiceNowJWTAuth("signer", "s3cret", app.assertion())(request)
+    assert _whoami(door, request.headers["Authorization"].removeprefix("Bearer ")) == ["ada", "oauth_jwt"]
+
+
+class Publisher:
+    """A web server of this machine that publishes a key set and counts who asks."""
+
+    def __init__(self):
+        self.asked, self.status, self.kids = 0, 200, ["p1"]
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_port}/keys?all=1"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def _handler(self):
+        publisher = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                publisher.asked += 1
+                key = RSAAlgorithm.to_jwk(_key("rsa").public_key(), as_dict=True)
+                body = json.dumps({"keys": [{**key, "kid": kid} for kid in publisher.kids]}).encode()
+                self.send_response(publisher.status if self.path == "/keys?all=1" else 404)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        return Handler
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def publisher():
+    made = Publisher()
+    yield made
+    made.close()
+
+
+@pytest.mark.claim("oauth-jwt-published")
+def test_keys_may_be_published_and_are_kept_for_a_while(scene, app, publisher):
+    scene.instance.clock.freeze()
+    assert "no verifier map" in app.refused(kid="p1")
+    scene.database.update("oauth_jwt", app.entry, {"jwks_url": publisher.url, "jwks_cache_lifespan": "10"})
+    assert [app.ask(app.assertion(kid="p1")).status for _ in range(2)] == [200, 200]
+    publisher.kids = ["p2"]
+    scene.instance.clock.advance(599)
+    assert app.ask(app.assertion(kid="p1")).status == 200
+    assert "has the key id 'p2'" in app.refused(kid="p2")
+    assert publisher.asked == 1
+    scene.instance.clock.advance(1)
+    assert app.ask(app.assertion(kid="p2")).status == 200
+    assert "has the key id 'p1'" in app.refused(kid="p1")
+    assert publisher.asked == 2
+    assert app.ask().status == 200  # the verifier map of c1 still counts
+    other = rsa.generate_private_key(65537, 2048)
+    assert "cannot be verified" in app.refused(key=other, kid="p2")
+
+
+@pytest.mark.claim("oauth-jwt-published")
+def test_key_sets_that_cannot_be_had(scene, app, publisher):
+    def refused(url):
+        scene.database.update("oauth_jwt", app.entry, {"jwks_url": url})
+        return app.refused(kid="p1")
+
+    assert "is not this machine" in refused("https://login.example.com/keys")
+    assert "is no address" in refused("file:///etc/passwd")
+    assert "answers 404" in refused(publisher.url.replace("keys", "other"))
+    publisher.kids = [7]
+    assert "has the key id 'p1'" in refused(publisher.url)
+    publisher.close()
+    scene.instance.clock.advance(86400)
+    assert "does not answer" in refused(publisher.url)
+    scene.instance.configure({"outbound": "off"})
+    assert "no verifier map" in refused(publisher.url)
 
 
 def _token(scene, door, **values):

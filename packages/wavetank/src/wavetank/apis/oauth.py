@@ -5,6 +5,7 @@ the true cause is only in the instance's system log. Sources: ServiceNow docs: O
 Create an endpoint for external clients.
 """
 
+import asyncio
 import base64
 import binascii
 import logging
@@ -18,7 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wavetank.instance import Instance
-from wavetank.security import sessions
+from wavetank.security import remote_keys, sessions
+from wavetank.security.assertions import KeysWanted
 from wavetank.security.oauth_grants import JWT, Refused, grant
 
 BODY_ONLY = "glide.oauth.allow.parameters.in.post.body.only"
@@ -40,16 +42,40 @@ def routes() -> list[Route]:
 async def token(request: Request) -> Response:
     instance: Instance = request.app.state.instance
     body = await request.body()
+    for _ in range(2):
+        try:
+            return _token(instance, request, body)
+        except KeysWanted as wanted:
+            address = str(wanted)
+        try:  # outside the lock: somebody else is asked
+            keys = await asyncio.to_thread(remote_keys.fetch, address)
+        except remote_keys.Unreadable as unreadable:
+            return _refusal(instance, Refused(f"invalid_grant: {unreadable}"))
+        with instance.lock:
+            instance.identity.tokens.assertions.remote.keep(address, keys)
+    return _refusal(instance, Refused("invalid_grant: the keys of the assertion are kept for no time"))
+
+
+def _token(instance: Instance, request: Request, body: bytes) -> Response:
+    """The answer to a token request. Raises KeysWanted."""
     with instance.lock:
         try:
             answer = grant(instance, _form(instance, request, body))
         except Refused as refused:
-            _report(instance, str(refused))
-            return _json(401, {"error_description": refused.description, "error": refused.error})
+            return _refusal(instance, refused)
         response = _json(200, answer)
         for each in _cookies(instance, request, answer["access_token"]):
             response.headers.append("set-cookie", each)
     return response
+
+
+def _refusal(instance: Instance, refused: Refused) -> Response:
+    """The true cause goes where only an administrator reads it (measured on developer instances)."""
+    message = f"Exception on token flow - {refused}"
+    log.info("%s", message)
+    with instance.lock:
+        instance.database.insert("syslog", {"level": "2", "source": LOG_SOURCE, "message": message})
+    return _json(401, {"error_description": refused.description, "error": refused.error})
 
 
 async def revoke(request: Request) -> Response:
@@ -78,13 +104,6 @@ def _cookies(instance: Instance, request: Request, access: str) -> list[str]:
         return []
     held = instance.sessions.bind(instance.identity.session(user, "session"), token.row)
     return sessions.cookies(instance, held.cookie, secure=request.url.scheme == "https")
-
-
-def _report(instance: Instance, cause: str) -> None:
-    """The true cause, where only an administrator reads it (measured on developer instances)."""
-    message = f"Exception on token flow - {cause}"
-    log.info("%s", message)
-    instance.database.insert("syslog", {"level": "2", "source": LOG_SOURCE, "message": message})
 
 
 def _form(instance: Instance, request: Request, body: bytes) -> dict[str, str]:

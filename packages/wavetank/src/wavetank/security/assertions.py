@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from wavetank.security.remote_keys import LIFESPAN, RemoteKeys
+
 if TYPE_CHECKING:
     from wavetank.database.store import Row
     from wavetank.instance import Instance
@@ -23,6 +25,10 @@ class Rejected(Exception):
     """An assertion that proves nothing; the text says why."""
 
 
+class KeysWanted(Exception):
+    """An assertion whose keys must be fetched first; the text is their address."""
+
+
 class AdminRejected(Rejected):
     """An assertion that is good, but for an administrator."""
 
@@ -33,13 +39,15 @@ class Assertions:
     def __init__(self, instance: "Instance") -> None:
         self._instance = instance
         self._used: dict[tuple[str, str], float] = {}
+        self.remote = RemoteKeys(instance)
 
     def clear(self) -> None:
-        """Forgets which assertions were used."""
+        """Forgets which assertions were used, and every fetched key."""
         self._used.clear()
+        self.remote.clear()
 
     def subject(self, client: "Row", assertion: str) -> "Row":
-        """The user an assertion names to a client, a row of oauth_jwt. Raises Rejected."""
+        """The user an assertion names to a client, a row of oauth_jwt. Raises Rejected and KeysWanted."""
         claims = self._verified(client, assertion)
         expires = self._in_time(client, claims)
         self._addressed(client, claims)
@@ -67,7 +75,7 @@ class Assertions:
         database = self._instance.database
         row = database.first(VERIFIERS, oauth_jwt=client["sys_id"], kid=kid)
         if row is None or row["kid"] != kid:
-            raise Rejected(f"no verifier map has the key id {kid!r}")
+            return self._published(client, kid), PUBLIC_KEY
         certificate = database.get("sys_certificate", row["sys_certificate"])
         if certificate is not None:
             if certificate["active"] == "false":
@@ -76,6 +84,19 @@ class Assertions:
         if row["shared_key"]:
             return self._instance.seal.open(row["shared_key"]).encode(), SHARED_KEY
         raise Rejected(f"the verifier map of the key id {kid!r} has neither certificate nor shared key")
+
+    def _published(self, client: "Row", kid: str) -> Any:
+        """The key of that id in the set that the client publishes. Raises Rejected and KeysWanted."""
+        url = client["jwks_url"].strip()
+        if not url or self._instance.settings.get("outbound") == "off":
+            raise Rejected(f"no verifier map has the key id {kid!r}")
+        kept = client["jwks_cache_lifespan"]
+        keys = self.remote.held(url, int(kept) if kept.isdecimal() else LIFESPAN)
+        if keys is None:
+            raise KeysWanted(url)
+        if kid not in keys:
+            raise Rejected(f"neither a verifier map nor {url!r} has the key id {kid!r}")
+        return keys[kid]
 
     def _in_time(self, client: "Row", claims: Mapping[str, Any]) -> float:
         """Until when the assertion is taken (seconds since 1970), the allowed skew included."""
