@@ -104,7 +104,7 @@ def _install(scene, judge, wanted):
     return stored
 
 
-def _runs(script, _table, row, _session):
+def _runs(script, _table, row, _session, _operation):
     return script.startswith("answer = true") or row["priority"] == "1"
 
 

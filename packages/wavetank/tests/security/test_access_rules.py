@@ -159,8 +159,9 @@ def test_with_explicit_roles_a_rule_without_roles_asks_for_snc_internal(bare):
 
 @pytest.mark.claim("acl-script")
 def test_a_script_is_asked_for_each_row_by_what_can_run_it(bare):
-    def odd(script, table, row, session):
-        assert (script, table, session.user_name) == ("answer = odd(current);", "incident", "ada")
+    def odd(script, table, row, session, operation):
+        asked = (script, table, session.user_name, operation)
+        assert asked == ("answer = odd(current);", "incident", "ada", "read")
         return int(row["priority"]) % 2 == 1
 
     bare.acl("incident", "read", advanced="true", script="answer = odd(current);")
@@ -197,7 +198,7 @@ def test_a_rest_endpoint_asks_roles_attributes_and_scripts_but_no_record(bare):
     bare.acl("Aggregate API", "execute", advanced="true", script="answer = gs.isLoggedIn();", **kind)
     access.scripts = None
     assert not access.endpoint(ada, "Aggregate API")
-    access.scripts = lambda _script, name, row, _session: (name, row) == ("Aggregate API", None)
+    access.scripts = lambda _script, name, row, *_: (name, row) == ("Aggregate API", None)
     assert access.endpoint(ada, "Aggregate API")
 
 
@@ -233,3 +234,13 @@ def test_a_rule_that_forbids_the_override_forbids_it_for_the_rows_it_applies_to(
     urgent = _incident(bare, priority="1", active="false")
     assert access.row(root, "read", "incident", low)
     assert not access.row(root, "read", "incident", urgent)
+
+
+@pytest.mark.claim("acl-script")
+def test_the_engine_sees_the_row_the_caller_and_the_operation(bare):
+    bare.acl("incident", "read", advanced="true", script="answer = current.caller_id == gs.getUserID();")
+    bare.acl("incident", "write", advanced="true", script="answer = current.priority == '1';")
+    ada, access = bare.session("ada"), bare.instance.access
+    mine, other = _incident(bare, caller_id=ada.sys_id, priority="1"), _incident(bare, priority="2")
+    for operation in ("read", "write"):
+        assert [access.row(ada, operation, "incident", row) for row in (mine, other)] == [True, False]

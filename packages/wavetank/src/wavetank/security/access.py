@@ -367,7 +367,7 @@ class Access:
             return formula
         if operation == "create":
             return self._rows.none_yet(session, formula, table)
-        return self._rows.one(session, formula, table, row)
+        return self._rows.one(session, formula, table, row, operation)
 
     def _standing(self, session: Session) -> Standing:
         revision = self._instance.database.revision(*attributes.SOURCES)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from wavetank.security.who import Session
 
 Row = Mapping[str, str]
-# Runs a script of an access control: (script, table, row or None, session) -> what it answers.
-RowScript = Callable[[str, str, Row | None, "Session"], bool]
+# Runs a script of an access control: (script, table, row or None, session, operation) -> what it answers.
+RowScript = Callable[[str, str, Row | None, "Session", str], bool]
 _ONE = {"row"}
 
 
@@ -32,23 +32,27 @@ class Rows:
         """Compile anew from now on."""
         self._compiled.clear()
 
-    def stored(self, session: Session, formula: Formula, table: str, sys_ids: Sequence[str]) -> set[str]:
+    def stored(
+        self, session: Session, formula: Formula, table: str, sys_ids: Sequence[str], operation: str = "read"
+    ) -> set[str]:
         """Those of some stored rows of one class that the formula holds for."""
 
         def test(asked: Test, keys: set[str]) -> set[str]:
             if asked.kind == "script":
                 return {
-                    key for key in keys if self._answers(session, asked.text, table, self._row(table, key))
+                    key
+                    for key in keys
+                    if self._answers(session, asked.text, table, self._row(table, key), operation)
                 }
             return self._meeting(session, asked, table, keys)
 
         return meeting(formula, set(sys_ids), test)
 
-    def one(self, session: Session, formula: Formula, table: str, row: Row) -> bool:
+    def one(self, session: Session, formula: Formula, table: str, row: Row, operation: str) -> bool:
         """Whether the formula holds for a stored row."""
         if isinstance(formula, bool):
             return formula
-        return bool(self.stored(session, formula, table, [row["sys_id"]]))
+        return bool(self.stored(session, formula, table, [row["sys_id"]], operation))
 
     def none_yet(self, session: Session, formula: Formula, table: str) -> bool:
         """Whether it holds for a record that is being created: every test sees empty fields."""
@@ -57,7 +61,7 @@ class Rows:
 
         def test(asked: Test, keys: set[str]) -> set[str]:
             if asked.kind == "script":
-                return keys if self._answers(session, asked.text, table, blank) else set()
+                return keys if self._answers(session, asked.text, table, blank, "create") else set()
             return keys if self._met_by_blank(session, asked, table) else set()
 
         return bool(meeting(formula, _ONE, test))
@@ -66,7 +70,7 @@ class Rows:
         """Whether it holds where there is no record at all: conditions are not met, scripts see none."""
 
         def test(asked: Test, keys: set[str]) -> set[str]:
-            met = asked.kind == "script" and self._answers(session, asked.text, name, None)
+            met = asked.kind == "script" and self._answers(session, asked.text, name, None, "execute")
             return keys if met else set()
 
         return bool(meeting(formula, _ONE, test))
@@ -74,9 +78,9 @@ class Rows:
     def _row(self, table: str, sys_id: str) -> Row | None:
         return self._instance.database.get(table, sys_id)
 
-    def _answers(self, session: Session, script: str, table: str, row: Row | None) -> bool:
+    def _answers(self, session: Session, script: str, table: str, row: Row | None, operation: str) -> bool:
         """What a script says; without an engine to run it, nothing is granted."""
-        return self.scripts is not None and self.scripts(script, table, row, session)
+        return self.scripts is not None and self.scripts(script, table, row, session, operation)
 
     def _meeting(self, session: Session, asked: Test, table: str, sys_ids: set[str]) -> set[str]:
         compiled = self._condition(session, asked, table)
