@@ -83,6 +83,18 @@ def test_the_life_of_a_problem(instance: Instance, add: Make, edit: Make, beth: 
     assert (again["active"], again["problem_state"]) == ("true", "103")
 
 
+@pytest.mark.claim("problem-reopened")
+def test_reopening_a_problem_is_counted_and_stamped(add: Make, edit: Make, beth: Session) -> None:
+    made = add("problem", short_description="p")
+    assert edit("problem", made, state="103")["reopen_count"] == "0"
+    edit("problem", made, state="107")
+    again = edit("problem", made, state="106")
+    assert (again["reopen_count"], again["reopened_at"]) == ("0", "")
+    again = edit("problem", made, state="103")
+    assert (again["reopen_count"], again["reopened_by"]) == ("1", beth.sys_id)
+    assert again["reopened_at"] == again["sys_updated_on"]
+
+
 @pytest.mark.claim("problem-resolves-incidents")
 def test_incidents_that_wait_for_a_problem_are_resolved_by_its_fix(
     instance: Instance, make: Make, add: Make, edit: Make

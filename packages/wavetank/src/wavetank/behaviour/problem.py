@@ -7,7 +7,7 @@ incident and problem records". What the form asks for on the way is asked by the
 
 from __future__ import annotations
 
-from wavetank.behaviour import incident, task
+from wavetank.behaviour import incident, spans, task
 from wavetank.behaviour.change import Change
 from wavetank.database.store import Row
 
@@ -29,6 +29,14 @@ def resolved(change: Change) -> None:
     if change.changes_to("state", *_OVER) and change.before("state") not in _OVER:
         change.fill("resolved_at", change.now)
         change.fill("resolved_by", change.user)
+
+
+def reopened(change: Change) -> None:
+    """Going back from Resolved or Closed is counted and stamped."""
+    if change.before("state") in _OVER and change.changes("state") and change.row["state"] not in _OVER:
+        change.fill("reopened_by", change.user)
+        change.fill("reopened_at", change.now)
+        change.row["reopen_count"] = spans.one_more(change.before("reopen_count"))
 
 
 def tasks(change: Change) -> None:

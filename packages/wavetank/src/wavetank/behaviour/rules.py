@@ -157,6 +157,7 @@ BUILT_IN: tuple[Rule, ...] = (
     Rule("Count related incidents", "incident", 230, problem.related, "related_incidents of the problem", "after", ALL),
     Rule("Keep problem states in step", "problem", 50, problem.states, "state and problem_state are one"),
     Rule("Problem resolved", "problem", 70, problem.resolved, "who resolved it and when"),
+    Rule("Problem reopened", "problem", 85, problem.reopened, "counts and stamps a reopening", on=UPDATE),
     Rule("Cancel open problem tasks", "problem", 210, problem.tasks, "open tasks end with their problem", "after", UPDATE),
     Rule("Resolve waiting incidents", "problem", 220, problem.incidents, "incidents that wait for the problem are resolved", "after", UPDATE),
     Rule("Approved change", "change_request", 30, change_request.approved, "an approved change goes on", on=UPDATE),

@@ -4,8 +4,8 @@
       element   type[:length][=default]   Label   [flags]
 
 Columns are separated by two or more spaces. ">table" is a reference; "+system" adds the fields that every
-table has, "+created" those of a table whose rows never change. Flags: choice, display, mandatory, unique, readonly, key=column (what a reference to the table
-holds instead of a sys_id).
+table has, "+created" those of a table whose rows never change. Flags: choice, display, mandatory, unique,
+readonly, key=column (what a reference to the table holds instead of a sys_id).
 
 Sources of the base pack's declarations: ServiceNow docs "Important task table fields", "Task table", table
 schemas that ServiceNow publishes with its SDK, and recorded records.
