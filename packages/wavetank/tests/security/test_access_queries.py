@@ -128,6 +128,14 @@ def test_a_field_at_the_end_of_a_walk_is_judged_where_it_lives(instance, reader)
 
 
 @pytest.mark.claim("acl-query-operators")
+def test_a_query_that_an_expression_makes_is_asked_the_same(instance, reader):
+    instance.configure({"query_acl_refusal": "refused"})
+    _acl(instance, "incident.priority", "query_range", "nobody")
+    asked = {"sysparm_query": "javascript:'priority<' + 2"}
+    assert reader.refused("GET", "incident", params=asked) == REFUSED
+
+
+@pytest.mark.claim("acl-query-operators")
 def test_statistics_are_asked_the_same(instance, reader):
     instance.configure({"query_acl_refusal": "refused"})
     _acl(instance, "incident.priority", "query_range", "nobody")

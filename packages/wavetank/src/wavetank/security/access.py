@@ -56,6 +56,7 @@ _EXEMPT: Mapping[str, tuple[str, ...]] = {
 # inbound query requests).
 ENFORCED = "glide.export.query.enforce_field_acl"
 NOTHING: frozenset[str] = frozenset()
+_MOST_KEPT = 5000
 _Key = tuple[frozenset[str], frozenset[str]]
 
 
@@ -221,6 +222,7 @@ class Access:
         self._refresh()
         if not any(operation.startswith("query_") for operation, _ in self._rules):
             return Queried(query, NOTHING, NOTHING)
+        query = queries.written(query, self._instance.query_context(session))
         return queries.examine(query, lambda path, how: self._may_query(session, table, path, how))
 
     def narrowed(self, session: Session, table: str, compiled: Compiled) -> Compiled:
@@ -371,7 +373,7 @@ class Access:
 
     def _standing(self, session: Session) -> Standing:
         revision = self._instance.database.revision(*attributes.SOURCES)
-        if revision != self._attributes_revision:
+        if revision != self._attributes_revision or len(self._standings) > _MOST_KEPT:
             self._attributes_revision = revision
             self._standings.clear()
         key = (session.sys_id, session.roles)

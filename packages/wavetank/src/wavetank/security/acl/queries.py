@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from wavetank.database.query import Condition, Order, Query
+from wavetank.database.expressions import Context, NotAllowed, evaluate
+from wavetank.database.query import Condition, Order, Query, parse
 from wavetank.database.query.parse import TEXT_EITHER, TEXT_SEARCH, Term
 
 MATCH, RANGE = "query_match", "query_range"
@@ -24,6 +25,24 @@ NO_ROWS: tuple[tuple[tuple[Term, ...], ...], ...] = (((Condition("sys_id", "IN",
 def operation_of(operator: str) -> str:
     """Which query operation an operator of an encoded query is."""
     return MATCH if operator in _SAFE else RANGE
+
+
+# How often an expression may make a query that is an expression again.
+_MOST_SCRIPTS = 3
+
+
+def written(query: Query, context: Context) -> Query:
+    """A query that an expression makes, in its place; one that cannot be worked out stays as it is."""
+    for _ in range(_MOST_SCRIPTS):
+        if not query.script:
+            break
+        try:
+            value = evaluate(query.script, context)
+        except NotAllowed:
+            break
+        text = value if isinstance(value, str) else ",".join(value)
+        query = parse(text, join_conditions=context.join_conditions)
+    return query
 
 
 @dataclass(frozen=True, slots=True)

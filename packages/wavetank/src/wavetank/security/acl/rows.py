@@ -18,6 +18,7 @@ Row = Mapping[str, str]
 # Runs a script of an access control: (script, table, row or None, session, operation) -> what it answers.
 RowScript = Callable[[str, str, Row | None, "Session", str], bool]
 _ONE = {"row"}
+_MOST_KEPT = 5000
 
 
 class Rows:
@@ -126,5 +127,7 @@ class Rows:
             compiled = query.compile(
                 self._instance.dictionary, table, asked.text, self._instance.query_context(session)
             )
+            if len(self._compiled) >= _MOST_KEPT:
+                self._compiled.clear()
             self._compiled[key] = compiled
         return compiled
