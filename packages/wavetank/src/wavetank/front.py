@@ -203,9 +203,11 @@ class Front:
 
     def _comes_in(self, scope: Scope) -> bool:
         """Whether the rules for addresses let a request through to the instance."""
-        with self._instance.lock:
-            caller = addresses.caller(self._instance, scope, dict(scope["headers"]))
-            return self._instance.addresses.admits(caller)
+        instance = self._instance
+        with instance.lock:
+            if not instance.addresses.guarded:
+                return True
+            return instance.addresses.admits(addresses.caller(instance, scope, dict(scope["headers"])))
 
     async def _outcome(self, exchange: Exchange, outlet: Outlet) -> Answer | Drop | None:
         """What becomes of a request; None when its answer has gone out already."""

@@ -134,6 +134,17 @@ def test_a_policy_for_attachments_leaves_tables_alone(admin: Any) -> None:
     assert admin.get("incident", sysparm_limit="1") != []
 
 
+@pytest.mark.claim("ip-own-address")
+def test_an_administrator_can_shut_the_own_address_out(admin: Any) -> None:
+    admin.instance.configure({"forwarded_for": "trusted"})
+    admin.client.headers["X-Forwarded-For"] = "192.0.2.7"
+    rule = {"type": "deny", "range_start": "192.0.2.0", "range_end": "192.0.2.255"}
+    made = admin.create("ip_access", rule)
+    assert (made["active"], made["direction"]) == ("true", "inbound")
+    answer = admin.call("GET", "incident")
+    assert (answer.status_code, answer.headers["content-type"]) == (403, "text/html;charset=UTF-8")
+
+
 @pytest.mark.claim("policy-filters")
 def test_there_are_no_authentication_policies(admin: Any) -> None:
     assert admin.refused("GET", "auth_policy_mapping")[:2] == (400, "Invalid table auth_policy_mapping")

@@ -49,13 +49,16 @@ class Addresses:
         self._revision = -1
         self._rules: dict[str, tuple[Range, ...]] = {}
 
+    @property
+    def guarded(self) -> bool:
+        """Whether anybody is kept out."""
+        return bool(self._current().get("deny"))
+
     def admits(self, address: str) -> bool:
         """Whether requests from an address come in. One that is no address is not looked at."""
         rules = self._current()
-        if not rules.get("deny"):
-            return True
         caller = read(address)
-        if caller is None or not any(each.holds(caller) for each in rules["deny"]):
+        if caller is None or not any(each.holds(caller) for each in rules.get("deny", ())):
             return True
         return any(each.holds(caller) for each in rules.get("allow", ()))
 
