@@ -159,6 +159,9 @@ def test_scripts_are_read_line_by_line_and_their_text_is_not_kept(house: House) 
 
 
 def test_a_table_the_instance_does_not_have_is_unknown(house: House) -> None:
+    absent = {"error": {"message": "Invalid table sys_ws_operation", "detail": None}, "status": "failure"}
+    fault = {"match": {"table": "sys_ws_operation"}, "do": "status", "status": 400, "body": absent}
+    house.instances["dev"].control("faults", fault)
     house.command("scan", "run", "--as-admin")
     cell = cells(house, "scripted_rest_without_sign_in")["dev"]
     assert (cell["verdict"], "Invalid table" in cell["reason"]) == ("unknown", True)
