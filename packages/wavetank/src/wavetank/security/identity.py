@@ -164,7 +164,9 @@ class Identity:
 
     def _parted(self, user_name: str, password: str) -> tuple[str, str]:
         """Password and the code behind it; the whole is the password unless its user has codes."""
-        user = self._instance.database.first("sys_user", user_name=user_name) if user_name else None
+        if not user_name or not one_time.paired(self._instance):
+            return password, ""
+        user = self._instance.database.first("sys_user", user_name=user_name)
         if user is None or not one_time.enrolled(self._instance, user["sys_id"]):
             return password, ""
         whole = self._passwords.match(user["user_password"], password)

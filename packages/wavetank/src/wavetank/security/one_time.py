@@ -11,6 +11,7 @@ import binascii
 import hmac
 import struct
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -36,9 +37,24 @@ def code(secret: str, seconds: float) -> str:
     return f"{number % 10**DIGITS:0{DIGITS}}"
 
 
+_paired: WeakKeyDictionary[Instance, tuple[int, frozenset[str]]] = WeakKeyDictionary()
+
+
 def enrolled(instance: Instance, user: str) -> bool:
     """Whether a user (a sys_id) has paired an authenticator."""
-    return bool(_secrets(instance, user))
+    return user in paired(instance) and bool(_secrets(instance, user))
+
+
+def paired(instance: Instance) -> frozenset[str]:
+    """The users (sys_ids) with a record of an authenticator; read again only after one was written."""
+    if instance.dictionary.table(TABLE) is None:
+        return frozenset()
+    revision = instance.database.revision(TABLE)
+    known = _paired.get(instance)
+    if known is None or known[0] != revision:
+        known = (revision, frozenset(row["user"] for row in instance.database.find(TABLE)))
+        _paired[instance] = known
+    return known[1]
 
 
 def asked_of_integrations(instance: Instance) -> bool:
@@ -49,7 +65,8 @@ def asked_of_integrations(instance: Instance) -> bool:
 def good(instance: Instance, user: str, given: str) -> bool:
     """Whether it is a code of the user's, of this half minute or one of its neighbours."""
     now = instance.clock.seconds()
-    known = (code(each, now + step) for each in _secrets(instance, user) for step in (-STEP, 0, STEP))
+    secrets = _secrets(instance, user) if user in paired(instance) else []
+    known = (code(each, now + step) for each in secrets for step in (-STEP, 0, STEP))
     return any(hmac.compare_digest(given.encode(), each.encode()) for each in known)
 
 
@@ -60,8 +77,6 @@ def parted(password: str) -> tuple[str, str]:
 
 
 def _secrets(instance: Instance, user: str) -> list[str]:
-    if instance.dictionary.table(TABLE) is None:
-        return []
     rows = instance.database.find(TABLE, user=user, validated="true")
     found = (instance.seal.open(row["multifactor_secret"]) for row in rows)
     return [secret for secret in found if _readable(secret)]
