@@ -1,4 +1,5 @@
 import base64
+from datetime import UTC, datetime
 
 import pytest
 
@@ -317,3 +318,31 @@ def test_a_password_may_need_a_code(scene, client, door):
     assert "one-time code" in row["message"]
     code = one_time.code(secret, scene.instance.clock.seconds())
     assert _password(door, password=f"sesame{code}").status == 200
+
+
+@pytest.mark.claim("oauth-lifespans")
+@pytest.mark.parametrize(("text", "seconds"), [("60", 60), ("", 1800), ("soon", 1800), ("-1", 1800)])
+def test_the_registry_entry_says_how_long_an_access_token_runs(scene, client, door, text, seconds):
+    client(access_token_lifespan=text)
+    scene.user("ada")
+    scene.instance.clock.freeze(datetime(2026, 3, 1, tzinfo=UTC))
+    body = _password(door).body
+    assert body["expires_in"] == seconds - 1
+    scene.instance.clock.advance(seconds - 1)
+    assert _whoami(door, body["access_token"]).status == 200
+    scene.instance.clock.advance(1)
+    assert _whoami(door, body["access_token"]).status == 401
+
+
+@pytest.mark.claim("oauth-lifespans")
+def test_the_registry_entry_says_how_long_a_refresh_token_runs(scene, client, door):
+    client(refresh_token_lifespan="3600")
+    scene.user("ada")
+    scene.instance.clock.freeze(datetime(2026, 3, 1, tzinfo=UTC))
+    form = {"grant_type": "refresh_token", "client_id": "app", "client_secret": "s3cret"}
+    token = _password(door).body["refresh_token"]
+    scene.instance.clock.advance(3599)
+    # Using it does not make it run longer.
+    assert door.token(**form, refresh_token=token).status == 200
+    scene.instance.clock.advance(1)
+    assert door.token(**form, refresh_token=token).status == 401

@@ -15,7 +15,7 @@ import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 from jwt.algorithms import RSAAlgorithm
 
@@ -140,6 +140,39 @@ def test_nothing_else_verifies(scene, app):
     assert app.ask(unsigned).body == DENIED
     scene.database.update("sys_certificate", app.certificate, {"active": "false"})
     assert "is inactive" in app.refused()
+
+
+@pytest.mark.claim("oauth-jwt-keys")
+def test_no_assertion_however_odd_breaks_the_endpoint(scene, app):
+    def part(text):
+        return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+    deep = part("[" * 100_000)
+    heads = (
+        '{"alg":"RS256","kid":["c1"]}',
+        '{"alg":5}',
+        '{"alg":"RS256","kid":"c1","crit":["x"]}',
+        "7",
+        "{}",
+    )
+    odd = [f"{part(head)}.{part('{}')}.AAAA" for head in heads]
+    odd += [f"{deep}.{deep}.AAAA", f"{part(heads[3])}.{deep}.AAAA", "á.b.c", "..", "\0", "a" * 10_000]
+    odd += [app.assertion(exp=value) for value in ("soon", True, 1e300, -1, [], {})]
+    odd += [app.assertion(sub=value) for value in ("", " ")] + [app.assertion(jti="")]
+    for assertion in odd:
+        for named in ({}, {"client_id": None, "client_secret": None}):
+            answer = app.ask(assertion, **named)
+            assert (answer.status, answer.body) == (401, DENIED), assertion
+    key = ed25519.Ed25519PrivateKey.generate().public_key()
+    pem = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    for text in (
+        pem.decode(),
+        "",
+        "no certificate",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
+    ):
+        scene.database.update("sys_certificate", app.certificate, {"pem_certificate": text})
+        assert "cannot be verified" in app.refused()
 
 
 @pytest.mark.claim("oauth-jwt-claims")
@@ -374,11 +407,14 @@ def test_an_access_token_may_be_signed(scene, door):
 
 
 @pytest.mark.claim("oauth-token-format")
-@pytest.mark.parametrize(("field", "subject"), [("email", "ada@example.com"), ("user_name", "ada")])
+@pytest.mark.parametrize(
+    ("field", "subject"),
+    [("email", "ada@example.com"), ("user_name", "ada"), ("user_password", None), ("nonsense", None)],
+)
 def test_the_subject_of_a_signed_token_is_a_field_of_the_user(scene, door, field, subject):
-    scene.user("ada", email="ada@example.com")
+    ada = scene.user("ada", email="ada@example.com")
     token = _token(scene, door, token_format="jwt", sub_claim=field)["access_token"]
-    assert jwt.decode(token, options={"verify_signature": False})["sub"] == subject
+    assert jwt.decode(token, options={"verify_signature": False})["sub"] == (subject or ada)
 
 
 @pytest.mark.claim("oauth-token-format")

@@ -59,12 +59,13 @@ class Assertions:
 
     def _verified(self, client: "Row", assertion: str) -> Mapping[str, Any]:
         import jwt
+        from cryptography.exceptions import UnsupportedAlgorithm
 
         try:
             kid = str(jwt.get_unverified_header(assertion).get("kid", ""))
             key, algorithms = self._key(client, kid)
             claims = json.loads(jwt.PyJWS().decode(assertion, key, algorithms=list(algorithms)))
-        except (jwt.PyJWTError, ValueError, TypeError) as wrong:
+        except (jwt.PyJWTError, UnsupportedAlgorithm, ValueError, TypeError, RecursionError) as wrong:
             raise Rejected(f"the assertion cannot be verified: {wrong}") from wrong
         if not isinstance(claims, dict):
             raise Rejected("the assertion holds no claims")
@@ -157,7 +158,7 @@ def claimed_client(assertion: str) -> str:
 
     try:
         claims = jwt.decode(assertion, options={"verify_signature": False})
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, RecursionError):
         return ""
     return _text(claims.get("iss"))
 

@@ -11,10 +11,10 @@ import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from wavetank.clock import parse, text_of
+from wavetank.database.dictionary import PASSWORDS
 from wavetank.security.assertions import Assertions
 from wavetank.security.signing import Signing
 
@@ -86,10 +86,10 @@ class Tokens:
         running = self._current.get(key)
         token = self.find(running) if running else None
         if running is None or token is None:
-            expires = self._instance.clock.now() + timedelta(seconds=seconds)
-            claims = self._claims(user, client, scope, expires.timestamp())
+            expires = self._instance.clock.seconds() + seconds
+            claims = self._claims(user, client, scope, expires)
             running = self.signing.sign(claims) if signed else secrets.token_urlsafe(64)
-            token = self._keep(running, kind, user, client, scheme, expires.timestamp(), scope)
+            token = self._keep(running, kind, user, client, scheme, expires, scope)
             self._current[key] = running
         # The first answer already says one second less than the lifespan (measured: 1799 of 1800).
         return running, max(0, int(token.expires - self._instance.clock.seconds() - 0.001))
@@ -142,9 +142,11 @@ class Tokens:
     ) -> dict[str, object]:
         """What a signed token says; the subject is the field of the user that the client names."""
         instance = self._instance
+        named = instance.database.known("sys_user").fields.get(client["sub_claim"])
+        shown = named.name if named is not None and named.type not in PASSWORDS else "sys_id"
         return {
             "iss": instance.url or f"https://{instance.name}.service-now.com",
-            "sub": user.get(client["sub_claim"]) or user["sys_id"],
+            "sub": user.get(shown) or user["sys_id"],
             "aud": client["client_id"],
             "iat": int(instance.clock.seconds()),
             "exp": int(expires),
