@@ -247,12 +247,16 @@ def test_a_before_query_rule_with_a_script_goes_to_what_can_run_it(instance, rea
         "active": "true",
         "script": "x",
     }
-    instance.database.insert("sys_script", {"name": "Only urgent", **row})
+    rule = instance.database.insert("sys_script", {"name": "Only urgent", **row})
+    instance.access.query_scripts = None
     assert _numbers(reader, "ORDERBYnumber") == everything
     instance.access.query_scripts = lambda rule, table, _: "priority=1" if rule["script"] == "x" else ""
     assert _numbers(reader, "ORDERBYnumber") == urgent
     instance.configure({"acl": "off"})
     assert _numbers(reader, "ORDERBYnumber") == urgent
+    role = instance.database.first("sys_user_role", name="catalog_admin")
+    instance.database.update("sys_script", rule["sys_id"], {"role_conditions": role["sys_id"]})
+    assert _numbers(reader, "ORDERBYnumber") == everything
 
 
 @pytest.mark.claim("limit-before-acl")

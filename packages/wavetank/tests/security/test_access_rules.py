@@ -101,6 +101,32 @@ def test_an_attribute_that_cannot_count_grants_nothing(bare, values):
     assert not bare.instance.access.table(bare.session("ada", "x.one"), "read", "incident")
 
 
+@pytest.mark.claim("acl-attribute")
+def test_a_compound_attribute_of_one_that_a_script_says_yes_to(bare):
+    _attribute(bare, "IsAda", "", type="boolean", script="answer = gs.getUserName() == 'ada';")
+    compound = _attribute(bare, "Ada", "IsAda=true")
+    bare.acl("incident", "read", security_attribute=compound)
+    access = bare.instance.access
+    assert access.table(bare.session("ada"), "read", "incident")
+    assert not access.table(bare.session("bob"), "read", "incident")
+
+
+@pytest.mark.claim("acl-attribute-dynamic")
+def test_a_dynamic_attribute_is_worked_out_each_time(bare):
+    asked = []
+    access = bare.instance.access
+    access.scripts = lambda *given: bool(asked.append(given)) or len(asked) > 1
+    moving = _attribute(bare, "Moving", "", type="boolean", script="x", is_dynamic="true")
+    compound = _attribute(bare, "Now", "Moving=true")
+    bare.acl("incident", "read", security_attribute=compound)
+    ada = bare.session("ada")
+    assert [access.table(ada, "read", "incident") for _ in range(2)] == [False, True]
+    bare.database.update("sys_security_attribute", moving, {"is_dynamic": "false"})
+    before = len(asked)
+    assert all(access.table(ada, "read", "incident") for _ in range(3))
+    assert len(asked) == before + 1
+
+
 def test_attributes_in_a_circle_grant_nothing(bare):
     _attribute(bare, "Hen", "Egg=true")
     egg = _attribute(bare, "Egg", "Hen=true")

@@ -72,7 +72,7 @@ class Access:
     def __init__(self, instance: "Instance") -> None:
         self._instance = instance
         self._rows = Rows(instance)
-        self._narrowing = Narrowing(instance)
+        self._narrowing = Narrowing(instance, lambda session: self._standing(session).attributes)
         self._revision: tuple[int, int] = (-1, -1)
         self._attributes_revision = -1
         self._rules: rules.Rules = {}
@@ -379,8 +379,10 @@ class Access:
         key = (session.sys_id, session.roles)
         standing = self._standings.get(key)
         if standing is None:
-            held = attributes.held(self._instance, session)
-            standing = self._standings[key] = Standing(session, held)
+            held = attributes.held(self._instance, session, self._rows.says_yes)
+            standing = Standing(session, held.attributes)
+            if not held.moving:
+                self._standings[key] = standing
         return standing
 
     def _table(self, session: Session, operation: Operation, table: str) -> Formula:

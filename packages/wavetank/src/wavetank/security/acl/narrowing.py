@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from wavetank.database import query
 from wavetank.database.shipped import sys_id_for
-from wavetank.security.acl import attributes
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -28,7 +27,9 @@ QueryScript = Callable[[Mapping[str, str], str, "Session"], str]
 class Narrowing:
     """The narrowing rows of an instance, read when they change."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, held: Callable[[Session], frozenset[str]]) -> None:
+        """`held`: the security attributes of a session."""
+        self._held = held
         self.scripts: QueryScript | None = None
         self._instance = instance
         self._revision: tuple[int, int] = (-1, -1)
@@ -71,6 +72,8 @@ class Narrowing:
     def _by_rules(self, session: Session, table: str, tables: list[str]) -> Iterator[str]:
         for name in tables:
             for rule in self._rules.get(name, ()):
+                if not self._is_for(session, rule):
+                    continue
                 condition = ""
                 if rule["sys_id"] == INCIDENT_QUERY:
                     condition = _incident_query(session)
@@ -79,9 +82,15 @@ class Narrowing:
                 if condition:
                     yield condition
 
+    def _is_for(self, session: Session, rule: Mapping[str, str]) -> bool:
+        """Whether the session has one of the roles a rule is kept to, if it is."""
+        listed = [each for each in rule["role_conditions"].split(",") if each]
+        roles = (self._instance.database.get("sys_user_role", each) for each in listed)
+        return not listed or any(session.has_role(row["name"]) for row in roles if row)
+
     def _by_filters(self, session: Session, tables: list[str]) -> Iterator[str]:
         filters = [row for name in tables for row in self._filters.get(name, ())]
-        held = attributes.held(self._instance, session) if filters else frozenset()
+        held = self._held(session) if filters else frozenset()
         for row in filters:
             # `if`: for who has the attribute; `unless`: for who has it not.
             if row["filter"] and (row["security_attribute"] in held) == (row["mode"] != "unless"):

@@ -76,6 +76,10 @@ class Rows:
 
         return bool(meeting(formula, _ONE, test))
 
+    def says_yes(self, script: str, session: Session) -> bool:
+        """What a script says of a session alone."""
+        return bool(script) and self._answers(session, script, "sys_security_attribute", None, "")
+
     def _row(self, table: str, sys_id: str) -> Row | None:
         return self._instance.database.get(table, sys_id)
 
