@@ -355,51 +355,6 @@ def test_policies_are_checked_between_the_two_halves_of_the_before_rules(
     assert change(made, state="6")["close_notes"] == "filled"
 
 
-def test_a_rule_with_a_script_is_told_of_once(instance: Instance, make: Make) -> None:
-    instance.database.insert(
-        "sys_script",
-        {
-            "name": "Scripted",
-            "collection": "incident",
-            "when": "after",
-            "active": "true",
-            "action_insert": "true",
-            "advanced": "true",
-            "script": "gs.info('x')",
-        },
-    )
-    make()
-    make()
-    assert len([row for row in instance.database.find("syslog") if "Scripted" in row["message"]]) == 1
-
-
-def test_a_scripting_engine_can_be_plugged_in(instance: Instance, make: Make) -> None:
-    class Engine:
-        def condition(self, rule: Row, change: object) -> bool:
-            return rule["condition"] == "true"
-
-        def run(self, rule: Row, change: object) -> bool:
-            change.row["description"] = "scripted"  # type: ignore[attr-defined]
-            return False
-
-    instance.behaviour.scripting = Engine()
-    instance.database.insert(
-        "sys_script",
-        {
-            "name": "Scripted",
-            "collection": "incident",
-            "when": "before",
-            "order": "10",
-            "active": "true",
-            "action_insert": "true",
-            "advanced": "true",
-            "condition": "true",
-            "script": "…",
-        },
-    )
-    assert make()["description"] == "scripted"
-
-
 @pytest.mark.claim("unique-names")
 def test_a_taken_name_is_refused(instance: Instance, beth: Session) -> None:
     with pytest.raises(PlatformError, match="Unique Key violation"):

@@ -18,9 +18,8 @@ from wavetank.behaviour.scripting.engine import (
     Plain,
     ScriptFailed,
     ScriptStopped,
-    completion,
 )
-from wavetank.behaviour.scripting.host import Asked, Narrowing, Writing
+from wavetank.behaviour.scripting.host import LACKING, Asked, Narrowing, Writing
 from wavetank.errors import PlatformError, operation_failed
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Scripts:
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._engine = Engine()
+        self._engine = Engine(LACKING)
         # What was said once of a script is not said for every row; what ran too long is not run again.
         self._told: set[tuple[str, str]] = set()
         self._stopped: set[tuple[int, str, float]] = set()
@@ -58,7 +57,7 @@ class Scripts:
             return False
         try:
             said = self._answer(script, asked, limits)
-        except (ScriptFailed, ScriptStopped, NotBuilt, TypeError, ValueError) as error:
+        except (ScriptFailed, ScriptStopped, NotBuilt) as error:
             if isinstance(error, ScriptStopped):
                 self._stopped.add(key)
             self._tell(asked, f"access control on {table}", script, _why(error))
@@ -115,7 +114,7 @@ class Scripts:
         except ScriptFailed as error:
             if kind == "answer" or not str(error).startswith("SyntaxError"):
                 raise
-        return completion(script, asked, limits)
+        return self._engine.completion(script, asked, limits)
 
     def _holds(self, rule: Row, asked: Asked, *, past: bool) -> bool:
         text = rule["condition"].strip().rstrip(";")
@@ -144,14 +143,14 @@ class Scripts:
         key = (script, why)
         if again or key not in self._told:
             self._told.add(key)
-            asked.said.append((ERROR, f"Script of {source}: {why}"))
+            asked.said.append((ERROR, f"Script of {source}: {why}"[:4000]))
 
     def _log(self, asked: Asked, source: str) -> None:
         """Rows of syslog, after the transaction: what a script said stays said when it is undone."""
         stamp = self._instance.clock.text()
         for level, message in asked.said:
             self._pending.append(
-                {"level": level, "source": source[:100], "message": message[:4000], "sys_created_on": stamp}
+                {"level": level, "source": source[:100], "message": message, "sys_created_on": stamp}
             )
         if asked.said and len(self._pending) == len(asked.said):
             self._instance.clock.after(0, self.flush)

@@ -7,7 +7,7 @@ a script runs.
 
 Time, memory and recursion are bounded. The clock is looked at between the engine's own steps and before
 every built-in function that may run long, so a script can overrun its time only by operators on very long
-strings, by no more than a few times.
+strings and by loops over the names of very large objects.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -40,7 +40,7 @@ _LONGEST_SCRIPT = 1_000_000
 # BigInt is younger than the language spoken here, and its arithmetic cannot be interrupted.
 _BIG_INTEGER = re.compile(r"(?<![\w$.])(?:0[xXoObB][0-9a-fA-F_]+|[0-9][0-9_]*)n(?![\w$])")
 # A script that speaks of these may change its world in ways that are not seen from outside.
-_LASTING = re.compile(r"proto|define|constructor|freeze|seal|prevent|eval|Function|\\u")
+_LASTING = re.compile(r"proto|define|constructor|freeze|seal|prevent|eval|Function|async|\\u", re.IGNORECASE)
 _TRUTH_TEXT = re.compile(r"([!=]=)\s*(['\"])(true|false)\2")
 _numbers = itertools.count()
 _alive: set[int] = set()
@@ -71,6 +71,7 @@ class Limits:
 class _Gate:
     """The only way out of a world. It does not know the world, which would never end otherwise."""
 
+    lacking: Iterable[str]
     host: Host | None = None
     deadline: float = math.inf
 
@@ -82,6 +83,8 @@ class _Gate:
         if operation == "source":
             _check(str(arguments[0]))
             return None
+        if operation == "lacking":
+            return [*self.lacking]
         return None if self.host is None else self.host(operation, *arguments)
 
 
@@ -100,7 +103,9 @@ class _OutOfTime(BaseException):
 class Engine:
     """Runs the scripts of one instance."""
 
-    def __init__(self) -> None:
+    def __init__(self, lacking: Iterable[str] = ()) -> None:
+        """`lacking`: global names of the platform's that end a script by NotBuilt."""
+        self._lacking = tuple(lacking)
         self._number = next(_numbers)
         _alive.add(self._number)
         weakref.finalize(self, _alive.discard, self._number)
@@ -119,11 +124,23 @@ class Engine:
             self._put_back(owner, world)
         return value
 
+    def completion(self, source: str, host: Host, limits: Limits) -> Plain:
+        """The value of the last statement of a script, which runs in a world of its own.
+
+        Raises as `run` does, also for a value that is no plain one.
+        """
+        text, _ = _readied(source)
+        world = _made(limits.memory_bytes, self._lacking)
+        with _bounded(world, host, limits):
+            world.runtime.eval("$expose()")
+            value: Plain = world.runtime.eval(text, timeout=limits.seconds)
+        return value
+
     def _taken(self, owner: str, limits: Limits) -> _World:
         """A world nobody else uses meanwhile: scripts may run inside each other."""
         world = self._worlds().pop(owner, None)
         if world is None or world.memory_bytes != limits.memory_bytes:
-            world = _made(limits.memory_bytes)
+            world = _made(limits.memory_bytes, self._lacking)
         return world
 
     def _put_back(self, owner: str, world: _World) -> None:
@@ -143,19 +160,6 @@ class Engine:
                 del mine[number]
             kept = mine[self._number] = OrderedDict()
         return kept
-
-
-def completion(source: str, host: Host, limits: Limits) -> Plain:
-    """The value of the last statement of a script, which runs in a world of its own.
-
-    Raises as `Engine.run` does; TypeError or ValueError for a value that is no plain one.
-    """
-    text, _ = _readied(source)
-    world = _made(limits.memory_bytes)
-    with _bounded(world, host, limits):
-        world.runtime.eval("$expose()")
-        value: Plain = world.runtime.eval(text, timeout=limits.seconds)
-    return value
 
 
 def _value(world: _World, kind: Kind, source: str, before: bool) -> tuple[Plain, bool]:
@@ -182,9 +186,11 @@ def _bounded(world: _World, host: Host, limits: Limits) -> Iterator[None]:
     except (JsTimeoutError, _OutOfTime):
         raise ScriptStopped(f"ran longer than {limits.seconds:g} s") from None
     except JavaScriptError as error:
-        if error.message == "out of memory":
+        if _exhausted(error):
             raise ScriptStopped(f"took more than {limits.memory_bytes >> 20} MB of memory") from None
         raise ScriptFailed(_said(error)) from None
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ScriptFailed(f"a value cannot leave the script: {error}") from error
     finally:
         gate.host, gate.deadline = None, math.inf
 
@@ -198,8 +204,9 @@ def _readied(source: str) -> tuple[str, bool]:
     return _TRUTH_TEXT.sub(r"\1 $said(\2\3\2)", source), bool(_LASTING.search(source))
 
 
-def _made(memory_bytes: int) -> _World:
-    runtime, gate = Runtime(memory_limit=memory_bytes, max_stack_size=STACK_BYTES), _Gate()
+def _made(memory_bytes: int, lacking: Iterable[str]) -> _World:
+    runtime = Runtime(memory_limit=memory_bytes, max_stack_size=STACK_BYTES)
+    gate = _Gate(lacking)
     runtime.bind_function("host", gate.ask)
     runtime.eval(_prelude())
     return _World(runtime, gate, memory_bytes)
@@ -217,6 +224,11 @@ def _check(source: str) -> None:
     found = _BIG_INTEGER.search(source)
     if found:
         raise ScriptFailed(f"SyntaxError: {found[0]} is no number in ECMAScript 5")
+
+
+def _exhausted(error: JavaScriptError) -> bool:
+    """Whether the memory is used up. Where not even the error finds room, null is what is thrown."""
+    return error.message == "out of memory" or (error.name is None and error.message == "null")
 
 
 def _said(error: JavaScriptError) -> str:

@@ -6,7 +6,7 @@
   var define = Object.defineProperty, above = Object.getPrototypeOf, isArray = Array.isArray;
   var RealDate = Date, RealProxy = Proxy, RealFunction = Function, Text = String, Pattern = RegExp;
   var realEval = global.eval, toPrimitive = Symbol.toPrimitive, isFinite = global.isFinite;
-  var setPrototypeOf = Object.setPrototypeOf;
+  var setPrototypeOf = Object.setPrototypeOf, remove = Reflect.deleteProperty;
   var elements = new WeakMap(), find = elements.get.bind(elements), keep = elements.set.bind(elements);
   var LONGEST = 1000000, WORK = 200000000;
 
@@ -133,7 +133,7 @@
   function read(text) {
     var found = new RealDate(text), zoned = /(Z|GMT|UTC|[+-]\d\d:?\d\d)\s*$/i.test(text);
     if (zoned || /^\d{4}(-\d\d){0,2}$/.test(text)) return found.getTime();
-    return found.getTime() - oldOffset.call(found) * 60000;
+    return found.getTime() - apply(oldOffset, found, []) * 60000;
   }
   var oldOffset = RealDate.prototype.getTimezoneOffset;
   'FullYear Month Date Day Hours Minutes Seconds Milliseconds'.split(' ').forEach(function (part) {
@@ -173,7 +173,7 @@
     if (isArray(value)) {
       bounded(value);
       var copy = [];
-      for (var i = 0; i < value.length; i++) copy[i] = plain(value[i]);
+      for (var i = 0; i < value.length; i++) copy[i] = isArray(value[i]) ? Text(value[i]) : plain(value[i]);
       return copy;
     }
     return Text(value);
@@ -267,18 +267,17 @@
     defineProperty: function () { return false; }
   });
 
-  // What is not in the world, and what it is not because it is not emulated.
-  setPrototypeOf(global, new RealProxy(above(global), {
-    has: function (under, name) { return name in under || (typeof name === 'string' && host('unbuilt', name)); },
-    get: function (under, name) {
-      if (typeof name === 'string' && !(name in under) && host('unbuilt', name)) return host('missing', name);
-      return under[name];
-    },
-    set: function (_, name, value) { fix(global, name, value); return true; }
-  }));
+  // What the platform has and this world has not: to look for it ends the script.
+  var lacking = Object.create(above(global));
+  host('lacking').forEach(function (name) {
+    define(lacking, name, { get: function () { return host('missing', name); },
+      set: function (value) { fix(global, name, value); } });
+  });
+  setPrototypeOf(global, Object.freeze(lacking));
 
   var programs = [], baseline = [];
   define(global, '$compile', { value: function (kind, source) {
+    made(null, [source]);
     var head = '(function (current, previous, gs, user, $said) {', foot = '\n})';
     if (kind === 'expression') head += ' return (', foot = '\n)' + foot;
     if (kind === 'answer') head += ' var answer; ', foot = '\n;return answer;' + foot;
@@ -300,7 +299,7 @@
   define(global, '$clean', { value: function () {
     var names = own(global), i, before = baseline;
     for (i = 0; i < names.length; i++) {
-      if (known[names[i]] !== true && !delete global[names[i]]) return false;
+      if (known[names[i]] !== true && !remove(global, names[i])) return false;
     }
     for (i = 0; i < before.length; i += 2) if (global[before[i]] !== before[i + 1]) return false;
     return true;

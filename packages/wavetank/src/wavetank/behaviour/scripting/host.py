@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, str]
 LOG_LEVELS = {"debug": "-1", "log": "0", "print": "0", "info": "0", "warn": "1", "error": "2"}
+_MOST_SAID, _LONGEST_MESSAGE = 200, 4000
 _MESSAGES = frozenset({"addInfoMessage", "addErrorMessage", "addErrorMessageNoSanitization"})
 _OWN = frozenset({
     "isNewRecord", "operation", "getTableName", "getUniqueValue", "getValue", "setValue", "getDisplayValue",
@@ -45,8 +46,8 @@ _NOT_BUILT = frozenset({
     "_get", "_next", "_query",
 })  # fmt: skip
 _METHODS = _OWN | _NOT_BUILT
-# Names of the platform's that a script may look for in its world.
-_CLASSES = frozenset({
+# Names of the platform's that a script may look for, and that mean nothing here.
+LACKING = frozenset({
     "AbstractAjaxProcessor", "ArrayUtil", "Class", "GlideAggregate", "GlideCertificateEncryption",
     "GlideDate", "GlideDateTime", "GlideDuration", "GlideElement", "GlideEncrypter", "GlideEvaluator",
     "GlideFilter", "GlideHTTPRequest", "GlidePluginManager", "GlideQuery", "GlideRecord",
@@ -130,6 +131,11 @@ class Asked:
     def style(self) -> formats.Style:
         zone = self.session.time_zone if self.session else "UTC"
         return formats.Style("true", "", zone, "yyyy-MM-dd", "HH:mm:ss")
+
+    def say(self, level: str, message: str) -> None:
+        """Have a row of the log written; a script that does not stop talking is not listened to."""
+        if len(self.said) < _MOST_SAID:
+            self.said.append((level, message[:_LONGEST_MESSAGE]))
 
     # -- records
 
@@ -261,7 +267,7 @@ class Asked:
         arguments = [_simple(each) for each in given] if isinstance(given, list) else []
         first = text_of(arguments[0]) if arguments else ""
         if name in LOG_LEVELS:
-            self.said.append((LOG_LEVELS[name], _filled(first, arguments[1:])))
+            self.say(LOG_LEVELS[name], _filled(first, arguments[1:]))
             return None
         if name in _MESSAGES:
             return None  # nobody sees it over REST
@@ -435,7 +441,6 @@ def _missing(_asked: Asked, name: Plain) -> Plain:
 
 _OPERATIONS: Mapping[str, Callable[..., Plain]] = {
     "now": lambda asked: asked.instance.clock.seconds() * 1000 // 1,
-    "unbuilt": lambda _, name: name in _CLASSES,
     "missing": _missing,
     "method": lambda _, name: name in _METHODS,
     "kind": lambda asked, *given: asked.kind(*given),
