@@ -287,6 +287,14 @@ def scan() -> str:
     )
 
 
+def guide_steps() -> str:
+    """Two vendors' guides step by step, and what leaving out each step does."""
+    sys.path.insert(0, str(ROOT))
+    from packages.wavetank.tests.access.guides import page
+
+    return page()
+
+
 def cell(text: str) -> str:
     """Text as it may stand in a table."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("``", "`")
@@ -301,6 +309,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "error-codes.md": error_codes,
     "wavetank-cli.md": wavetank_cli,
     "wavetank-control.md": wavetank_control,
+    "guide-steps.md": guide_steps,
 }
 
 

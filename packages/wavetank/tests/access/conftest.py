@@ -12,16 +12,32 @@ from wavetank import Instance
 
 
 @pytest.fixture(scope="session")
-def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Instance, httpx2.BaseTransport]]:
-    with (
-        Instance(pack="incident_io,scan_engine", tls_dir=tmp_path_factory.mktemp("tls")) as instance,
-        httpx2.HTTPTransport() as transport,
-    ):
-        yield instance, transport
+def _transport() -> Iterator[httpx2.BaseTransport]:
+    with httpx2.HTTPTransport() as transport:
+        yield transport
+
+
+@pytest.fixture(scope="session")
+def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    with Instance(pack="incident_io,scan_engine", tls_dir=tmp_path_factory.mktemp("tls")) as instance:
+        yield instance
+
+
+@pytest.fixture(scope="session")
+def _bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    with Instance(tls_dir=tmp_path_factory.mktemp("tls")) as instance:
+        yield instance
 
 
 @pytest.fixture
-def house(_served: tuple[Instance, httpx2.BaseTransport]) -> House:
-    instance, transport = _served
-    instance.reset()
-    return House(instance, transport)
+def house(_served: Instance, _transport: httpx2.BaseTransport) -> House:
+    """With the apps of vendors."""
+    _served.reset()
+    return House(_served, _transport)
+
+
+@pytest.fixture
+def bare_house(_bare: Instance, _transport: httpx2.BaseTransport) -> House:
+    """Without any app."""
+    _bare.reset()
+    return House(_bare, _transport)

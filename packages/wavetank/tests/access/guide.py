@@ -47,7 +47,10 @@ class Omission:
 
 @dataclass(frozen=True)
 class Guide:
-    """`scene` makes what the steps work on; its `calls` are what the integration does once it is set up."""
+    """`scene` makes what the steps work on; its `calls` are what the integration does once it is set up.
+
+    `installs` is the step that brings the vendor's app, which no REST call does.
+    """
 
     name: str
     title: str
@@ -55,6 +58,7 @@ class Guide:
     scene: Callable[[House], Scene]
     steps: tuple[Step, ...]
     omissions: tuple[Omission, ...]
+    installs: str = ""
 
     def carried_out(self, house: House, without: Collection[str] = ()) -> dict[str, str]:
         """What does not work in the end, or on the way: the first step that is refused is the last."""

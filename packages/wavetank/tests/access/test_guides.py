@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from packages.wavetank.tests.access import incident_io
 from packages.wavetank.tests.access.guide import Guide, Omission
 from packages.wavetank.tests.access.guides import GUIDES
 from packages.wavetank.tests.access.outside import House
@@ -38,7 +41,19 @@ def test_every_step_has_its_row(guide: Guide) -> None:
         for omission in guide.omissions
     ],
 )
-def test_what_leaving_out_a_step_does(house: House, guide: Guide, omission: Omission) -> None:
+def test_what_leaving_out_a_step_does(
+    guide: Guide, omission: Omission, request: pytest.FixtureRequest
+) -> None:
+    bare = guide.installs in omission.steps
+    house: House = request.getfixturevalue("bare_house" if bare else "house")
     if omission.start is not None:
         omission.start(house)
     assert guide.carried_out(house, omission.steps) == omission.fails
+
+
+@pytest.mark.claim("role-guide-incident-io")
+def test_the_role_admin_instead_of_the_app(bare_house: House) -> None:
+    """Everything but the app's own table, which is not there."""
+    guide = replace(incident_io.GUIDE, steps=incident_io.BY_ADMIN, installs="")
+    invalid = "400 Invalid table x_incident_io_sync_configuration"
+    assert guide.carried_out(bare_house, ["1"]) == {incident_io.SYNC: invalid}
