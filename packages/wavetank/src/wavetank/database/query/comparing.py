@@ -100,12 +100,17 @@ def one_of(column: Column, values: list[str]) -> Sql:
     listed: list[Param] = [value for value in values if value]
     if not listed:
         return NEVER
+    return within(column.sql, listed)
+
+
+def within(sql: str, listed: list[Param]) -> Sql:
+    """A column's SQL equal to one of several values, however many they are."""
     if len(listed) > MOST_MARKS:
         marks = "SELECT value COLLATE NOCASE FROM json_each(?)"
         listed = [msgspec.json.encode(listed).decode()]
     else:
         marks = ", ".join("?" * len(listed))
-    return f"{column.sql} IN ({marks})", listed
+    return f"{sql} IN ({marks})", listed
 
 
 def among(scope: Scope, column: Column, text: str) -> Sql:

@@ -32,6 +32,7 @@ _MATCHING = frozenset(
     | {"EMPTYSTRING", "ISEMPTY", "ISNOTEMPTY", "EMPTY", "NOTEMPTY"}
 )
 _MOST_ORDERS = 100
+_MOST_ALTERNATIVES = 100
 # How often an expression may make a query that is an expression again.
 _MOST_SCRIPTS = 3
 
@@ -120,16 +121,27 @@ def _blocks(scope: Scope, query: Query) -> Sql:
     for block in query.blocks:
         groups: list[str] = []
         for group in block:
-            parts: list[str] = []
-            for term in group:
-                sql = _term(scope, term)
-                if sql is not None:
-                    parts.append(sql[0])
-                    params += sql[1]
-            if parts:
-                groups.append(joined(parts, "OR"))
+            found = (_term(scope, term) for term in group)
+            if parts := _folded([sql for sql in found if sql is not None]):
+                groups.append(joined([text for text, _ in parts], "OR"))
+                params += (param for _, own in parts for param in own)
         alternatives.append(joined(groups, "AND") or "1")
     return joined(alternatives, "OR") or "1", params
+
+
+def _folded(parts: list[Sql]) -> list[Sql]:
+    """Alternatives with a column's equal values as one list: SQLite takes quadratic time over many ORs."""
+    if len(parts) <= _MOST_ALTERNATIVES:
+        return parts
+    values: dict[str, list[Param]] = {}
+    others: list[Sql] = []
+    for sql, params in parts:
+        column, is_equal, rest = sql.partition(" = ?")
+        if is_equal and not rest and len(params) == 1:
+            values.setdefault(column, []).append(params[0])
+        else:
+            others.append((sql, params))
+    return [comparing.within(column, held) for column, held in values.items()] + others
 
 
 def _term(scope: Scope, term: Term) -> Sql | None:
