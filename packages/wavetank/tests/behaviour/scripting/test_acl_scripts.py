@@ -1,6 +1,7 @@
 """Scripts of access controls: what they see, what they may answer, and that everything else refuses."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -179,18 +180,13 @@ def test_a_reference_is_walked_and_a_new_record_is_new(instance: Instance, allow
     assert allows("answer = current.number == undefined || current.number === undefined", None)
 
 
-@pytest.mark.claim("acl-script-read-only")
-def test_the_record_is_only_looked_at(instance: Instance, allows: Allows) -> None:
+def test_the_record_is_only_looked_at(allows: Allows) -> None:
     row = dict(ROW)
     assert allows("current.state = 1; current.setValue('state', 2); answer = current.state == 6", row)
     assert row == ROW
-    assert instance.database.find("incident", state="2") == instance.database.find("incident", state="2")
 
 
-@pytest.mark.claim("script-clock")
 def test_the_time_is_the_instances(instance: Instance, allows: Allows) -> None:
-    from datetime import UTC, datetime
-
     instance.clock.freeze(datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC))
     assert allows("answer = new Date().getFullYear() == 2031 && Date.now() == new Date().getTime()")
     assert allows("answer = new Date().toString() == 'Tue May 06 2031 07:08:09 GMT+0000 (UTC)'")
