@@ -8,7 +8,6 @@ LISTED = "glide.ui.audit_deleted_tables"
 
 
 @pytest.mark.claim("change-life")
-@pytest.mark.claim("change-free-states")
 def test_a_change_goes_its_way(admin: Any) -> None:
     agent = admin.user("agent", "itil")
     made = agent.create("change_request", {"short_description": "New switch", "type": "normal"})

@@ -122,6 +122,26 @@ def test_a_field_rule_with_a_condition_is_asked_for_each_row(admin: Any) -> None
     assert {row["state"] for row in rows if "description" not in row} == {"1", "3", "6", "7", "8"}
 
 
+@pytest.mark.claim("stock-own-incidents")
+def test_a_caller_without_roles_does_not_read_the_incident(admin: Any) -> None:
+    caller = admin.user("caller")
+    found = admin.get("sys_user", user_name="caller")[0]["sys_id"]
+    made = admin.create("incident", {"short_description": "mine", "caller_id": found})
+    assert caller.get("incident") == []
+    assert caller.refused("GET", f"incident/{made['sys_id']}") == NOT_FOUND
+
+
+@pytest.mark.claim("stock-choice-access")
+def test_who_may_not_change_choices_sees_their_labels_alone(admin: Any) -> None:
+    reader = admin.user("reader", "itil")
+    row = reader.get("sys_choice", label="On Hold")[0]
+    assert row["label"] == "On Hold"
+    assert not {"name", "element", "value"} & set(row)
+    for query in ("name=incident", "element=state", "value=3"):
+        assert reader.refused("GET", f"sys_choice?sysparm_query={query}") == QUERY_REFUSED
+    assert admin.user("editor", "personalize_choices").get("sys_choice", label="On Hold")[0]["value"] == "3"
+
+
 @pytest.mark.claim("table-field-write-denied")
 def test_a_field_that_may_not_be_written(admin: Any, made: Any) -> None:
     _rule(admin, "incident.urgency", "write", "itil")

@@ -25,7 +25,7 @@ _URGENCY: Mapping[Severity, int] = {
     "info": 3,
 }
 _UNREADABLE_FIX = (
-    "let the account read sys_choice.name and sys_choice.element, configure the instance's admin for "
+    "let the account read name, element and value of sys_choice, configure the instance's admin for "
     "`linkspan findings import`, or take it out of the rule"
 )
 

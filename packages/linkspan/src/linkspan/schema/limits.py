@@ -82,7 +82,7 @@ def _choices(
     for table in reversed(tables):
         own: dict[str, dict[str, str]] = {}
         for row in rows:
-            if row.get("name") == table and row.get("element") in wanted:
+            if row.get("name") == table and row.get("element") in wanted and "value" in row:
                 own.setdefault(row["element"], {}).setdefault(row["value"], row.get("label", ""))
         found |= own  # a table's own choices replace those of the table it extends
     return found if "state" in found else None

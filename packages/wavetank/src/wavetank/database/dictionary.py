@@ -278,6 +278,7 @@ def table_rows(definition: Definition, super_sys_id: str) -> tuple[dict[str, str
         "is_extendable": "true",
         "access": "public",
         "read_access": "true",
+        "sys_scope": "global",
         "sys_name": definition.label,
     }
     collection = {
