@@ -474,3 +474,23 @@ def test_a_session_lasts_no_longer_than_it_may(browser, instance, person):
     assert pass_by(10) == (True, True)
     assert pass_by(20) == (True, False)
     assert pass_by(10) == (False, False)
+
+
+@pytest.mark.claim("basic-restriction-guarded")
+@pytest.mark.claim("basic-restriction-exceptions-hidden")
+def test_an_elevated_session_manages_the_restriction(browser, instance, person):
+    person("root", "admin", "security_admin")
+    browser.log_in("root")
+    token = browser.ask_token()
+    name = "glide.authenticate.basic_auth.restriction.enforce"
+    property_of = instance.database.first("sys_properties", name=name)["sys_id"]
+
+    def tries():
+        written = browser.rest("PATCH", f"sys_properties/{property_of}", token, json={"value": "true"})
+        return written.status_code, browser.rest("GET", "sys_user_basic_auth_exception", token).status_code
+
+    assert tries() == (403, 403)
+    browser.post("/elevated_role_dialog.do", {"sysparm_ck": token, "security_admin": "true"})
+    assert tries() == (200, 200)
+    browser.post("/elevated_role_dialog.do", {"sysparm_ck": token})
+    assert tries() == (403, 403)
