@@ -63,6 +63,18 @@ def test_a_value_that_is_no_choice_is_dropped(admin: Any, made: Any) -> None:
     assert admin.change("incident", made["sys_id"], {"category": "category 26"})["category"] == "category 26"
 
 
+@pytest.mark.claim("table-choice-cleared")
+def test_an_empty_value_clears_any_field_but_a_choice(admin: Any, made: Any) -> None:
+    empty = {"category": "", "impact": "", "short_description": "", "assigned_to": "", "description": None}
+    kept = admin.change("incident", made["sys_id"], empty)
+    assert (kept["category"], kept["impact"]) == (made["category"], made["impact"])
+    assert (kept["short_description"], kept["assigned_to"], kept["description"]) == ("", "", "")
+    new = admin.create("incident", {"impact": "", "category": ""})
+    assert (new["impact"], new["category"]) == ("3", "inquiry")
+    admin.instance.settings.update({"empty_choice": "cleared"})
+    assert admin.change("incident", made["sys_id"], {"category": ""})["category"] == ""
+
+
 @pytest.mark.claim("table-java-map")
 def test_an_object_in_a_field_becomes_java_text(admin: Any) -> None:
     value = {"link": "https://instance.service-now.com/api", "value": "x"}

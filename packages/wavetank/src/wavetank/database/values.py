@@ -50,12 +50,15 @@ class Reader:
     date_format: str
     time_format: str
     any_choice: bool
+    clears_choices: bool = True
 
     def read(self, table: Table, field: Field, value: Any) -> str | None:  # noqa: PLR0911  one return a type
         """The stored text, or DROPPED when the value is not taken."""
         text = as_text(value)
         if field.type == "boolean":
             return _boolean(text)
+        if text == "" and field.choice and not self._clears(table, field):
+            return DROPPED
         if text == "" or field.is_journal or field.type in PASSWORDS:
             return text
         if field.is_reference:
@@ -88,6 +91,10 @@ class Reader:
             if found is not None:
                 return found.get(field.key, found["sys_id"])
         return text[: max(field.max_length, 32)]
+
+    def _clears(self, table: Table, field: Field) -> bool:
+        known = self.choices.find(table.name, field.name)
+        return self.clears_choices or self.any_choice or known is None or known.allows("")
 
     def _choice(self, table: Table, field: Field, text: str) -> str | None:
         known = self.choices.find(table.name, field.name)

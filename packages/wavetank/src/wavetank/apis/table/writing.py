@@ -146,6 +146,7 @@ def _reader(call: Call) -> Reader:
         date_format=date_format,
         time_format=time_format,
         any_choice=call.instance.property("glide.rest.choice.allow_non_existing_value") == "true",
+        clears_choices=call.instance.settings.get("empty_choice") == "cleared",
     )
 
 
