@@ -40,7 +40,7 @@ _LONGEST_SCRIPT = 1_000_000
 # BigInt is younger than the language spoken here, and its arithmetic cannot be interrupted.
 _BIG_INTEGER = re.compile(r"(?<![\w$.])(?:0[xXoObB][0-9a-fA-F_]+|[0-9][0-9_]*)n(?![\w$])")
 # A script that speaks of these may change its world in ways that are not seen from outside.
-_LASTING = re.compile(r"proto|define|constructor|freeze|seal|prevent|eval|Function|async|\\u", re.IGNORECASE)
+_LASTING = re.compile(r"[pP]roto|define|constructor|freeze|seal|prevent|eval|Function|async|\\u")
 _TRUTH_TEXT = re.compile(r"([!=]=)\s*(['\"])(true|false)\2")
 _numbers = itertools.count()
 _alive: set[int] = set()

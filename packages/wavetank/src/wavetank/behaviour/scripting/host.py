@@ -66,10 +66,11 @@ class View:
         self._instance = instance
         self.table = table
         self.row = row
+        self._known: dict[tuple[str, str], Row] = {}
 
     def field(self, path: str) -> tuple[Field, Row] | None:
         """The field that a dot-walked path ends in, and the record that has it; None for no such field."""
-        dictionary, database = self._instance.dictionary, self._instance.database
+        dictionary = self._instance.dictionary
         known, row = dictionary.table(self.table), self.row
         steps = path.split(".")
         for place, step in enumerate(steps):
@@ -80,8 +81,15 @@ class View:
                 return field, row
             known = dictionary.table(field.reference) if field.reference else None
             value = row.get(step, "")
-            row = (database.get(field.reference, value) or {}) if known and value else {}
+            row = self._met(field.reference, value) if known and value else {}
         return None
+
+    def _met(self, table: str, sys_id: str) -> Row:
+        """A record on the way; the same for the whole run."""
+        key = (table, sys_id)
+        if key not in self._known:
+            self._known[key] = self._instance.database.get(table, sys_id) or {}
+        return self._known[key]
 
     def value(self, path: str) -> str:
         found = self.field(path)
