@@ -380,6 +380,13 @@ def test_one_token_has_one_session(browser, integration):
     assert len(integration.instance.sessions._open) == 1
 
 
+@pytest.mark.claim("oauth-cookie")
+def test_a_token_does_not_replace_the_session_of_a_login(browser, integration):
+    browser.log_in("ann")
+    integration.ask()
+    assert browser.logged_in
+
+
 @pytest.mark.claim("oauth-cookie-rest-only")
 def test_the_session_of_a_token_is_for_rest_calls(browser, integration):
     integration.ask()

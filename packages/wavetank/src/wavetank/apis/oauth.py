@@ -97,7 +97,9 @@ async def jwks(request: Request) -> Response:
 
 
 def _cookies(instance: Instance, request: Request, access: str) -> list[str]:
-    """Those of the session that comes with an access token."""
+    """Those of the session that comes with an access token; none for somebody who is logged in already."""
+    if getattr(request.state, "held", None) is not None:
+        return []
     token = instance.identity.tokens.find(access)
     user = instance.database.get("sys_user", token.user) if token else None
     if token is None or user is None:  # a lifespan of no second
