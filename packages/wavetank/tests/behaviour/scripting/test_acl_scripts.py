@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from packages.wavetank.tests.conftest import Api
 from wavetank.database.store import Row
 from wavetank.instance import Instance
 from wavetank.security.who import Session
@@ -203,3 +204,34 @@ def test_an_answer_follows_row_and_user(instance: Instance, allows: Allows, ask:
     nobody = instance.identity.session(instance.database.insert("sys_user", {"user_name": "nobody"}), "basic")
     assert not instance.behaviour.scripting.allows(script, "incident", ROW, nobody)
     assert allows(script)
+
+
+@pytest.mark.claim("acl-script-answer")
+def test_a_page_shows_the_rows_a_script_lets_through(instance: Instance, admin: Api) -> None:
+    database = instance.database
+    for row in database.find("sys_security_acl"):
+        if row["name"] == "incident" and row["operation"] in ("read", _operation(instance, "read")):
+            database.update("sys_security_acl", row["sys_id"], {"active": "false"})
+    database.insert(
+        "sys_security_acl",
+        {
+            "name": "incident",
+            "type": "record",
+            "operation": "read",
+            "active": "true",
+            "advanced": "true",
+            "admin_overrides": "true",
+            "script": "answer = current.impact == 1 && gs.getUserName() == 'reader';",
+        },
+    )
+    reader = admin.user("reader", "itil")
+    shown = reader.get("incident", sysparm_fields="sys_id,impact")
+    assert shown
+    assert {row["impact"] for row in shown} == {"1"}
+    assert len(shown) == len(database.find("incident", impact="1"))
+    assert admin.user("other", "itil").get("incident") == []
+
+
+def _operation(instance: Instance, name: str) -> str:
+    row = instance.database.first("sys_security_operation", name=name)
+    return row["sys_id"] if row else ""
