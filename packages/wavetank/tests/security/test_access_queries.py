@@ -271,3 +271,13 @@ def test_the_limit_comes_before_access_controls(instance, admin, reader):
     assert answer.json()["result"] == []
     assert int(answer.headers["x-total-count"]) > 1
     assert 'rel="next"' in answer.headers["link"]
+
+
+@pytest.mark.claim("data-filter")
+def test_the_list_of_attachments_is_filtered_too(instance, admin):
+    row = {"table_name": "incident", "table_sys_id": instance.database.select("incident")[0]["sys_id"]}
+    for name in ("one.txt", "two.txt"):
+        instance.database.insert("sys_attachment", {**row, "file_name": name})
+    _filter(instance, "sys_attachment", "file_name=one.txt", attribute="Role=admin")
+    shown = admin.get("/api/now/attachment", sysparm_query="file_nameINone.txt,two.txt")
+    assert [each["file_name"] for each in shown] == ["one.txt"]

@@ -175,9 +175,9 @@ def _compiled(instance: Instance, session: Session, params: Mapping[str, str]) -
     compiled = compile_query(instance.dictionary, TABLE, query, instance.query_context(session))
     if compiled.unknown and instance.settings.get("unknown_query_field") == "refuse":
         raise errors.query_refused()
-    if instance.access.query_fields(session, TABLE, compiled.fields):
+    if instance.access.unqueryable(session, TABLE, compiled.fields):
         raise errors.query_refused()
-    return compiled
+    return instance.access.narrowed(session, TABLE, compiled)
 
 
 def _page(instance: Instance, compiled: Compiled, limit: int, offset: int) -> list[Row]:
