@@ -5,8 +5,42 @@ import ssl
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HOSTS = ("localhost", "127.0.0.1", "::1", "*.localhost", "*.wavetank.test")
+# The answer of the platform's web server to http where https is spoken.
+_WORDS = b"Bad Request\r\nThis combination of host and port requires TLS.\r\n"
+_PLAIN = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain;charset=UTF-8\r\nContent-Length: %d\r\n"
+    b"Connection: close\r\n\r\n%s"
+) % (len(_WORDS), _WORDS)
+
+
+class _Object(ssl.SSLObject):
+    """One connection; it answers a caller who speaks plain HTTP before it gives up."""
+
+    outgoing: ssl.MemoryBIO | None = None
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except ssl.SSLError as failed:
+            if failed.reason != "HTTP_REQUEST" or self.outgoing is None:
+                raise
+            self.outgoing.write(_PLAIN)
+            self.outgoing = None
+            # What waits goes out when more is wanted; whatever comes then ends the connection.
+            raise ssl.SSLWantReadError from failed
+
+
+class _Context(ssl.SSLContext):
+    sslobject_class = _Object
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, **more: Any) -> ssl.SSLObject:  # type: ignore[override]
+        made = super().wrap_bio(incoming, outgoing, **more)
+        assert isinstance(made, _Object)
+        made.outgoing = outgoing
+        return made
 
 
 @dataclass(frozen=True)
@@ -21,7 +55,7 @@ class Certificates:
 
         Raises OSError when it cannot be read or holds no certificate.
         """
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = _Context(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.server)
         if client_ca is not None:
             context.load_verify_locations(client_ca)

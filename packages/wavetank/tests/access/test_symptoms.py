@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
+import httpx2
 import pytest
 
 from packages.wavetank.tests.access.cases import Case, rows
@@ -166,3 +168,15 @@ def test_what_the_machine_may_reach_is_decided_by_the_whole_control(house: House
     house.grant(worker.user, "itil")
     closed(worker.svc.call("GET", "/api/now/stats/problem", params={"sysparm_count": "true"}))
     fine(worker.svc.get("problem"))
+
+
+@pytest.mark.claim("tls-plain-http")
+def test_http_where_https_is_spoken(house: House) -> None:
+    address = house.instance.tls_url.removeprefix("https:")
+    answer = house.nobody().call("GET", f"http:{address}/api/now/table/incident")
+    assert (answer.status_code, answer.text) == (
+        400,
+        "Bad Request\r\nThis combination of host and port requires TLS.\r\n",
+    )
+    trusted = ssl.create_default_context(cafile=str(house.instance.ca))
+    fine(httpx2.get(f"https:{address}/api/now/table/incident", auth=house.instance.admin, verify=trusted))
