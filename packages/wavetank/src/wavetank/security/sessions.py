@@ -31,6 +31,7 @@ ENDS_ACTIVE = "glide.active.session.timeout.invalidate.session"
 LIFE, CALLS_LIFE = "glide.ui.active.session.life_span", "glide.integrations.active.session.life_span"
 _MANY = 1000  # open sessions, from which on those that are over are looked for
 DEFAULT, LONGEST = 30, 1440  # minutes; a longer timeout counts as one day
+SWEPT = 60  # seconds
 ELEVATED_ROLE = "security_admin"
 SAFE = frozenset({"GET", "HEAD"})
 _PAST = "Max-Age=0; Expires=Thu, 01-Jan-1970 00:00:10 GMT; Path=/; HttpOnly"
@@ -79,6 +80,7 @@ class Sessions:
         self._instance = instance
         self._open: dict[str, UiSession] = {}
         self._bound: dict[str, UiSession] = {}
+        self._swept = 0.0
 
     def log_in(self, user_name: str, password: str, code: str = "") -> UiSession:
         """A new session of the user. Raises LoginRefused.
@@ -108,7 +110,10 @@ class Sessions:
         ServiceNow docs: Invalidate session after OAuth token expiration.
         """
         held = self._bound.get(token)
-        if held is None or self._over(held):
+        if held is not None and self._over(held):
+            self.end(held)
+            held = None
+        if held is None:
             self._sweep()
             held = self._bound[token] = self._begin(who, token)
         held.used = self._instance.clock.seconds()
@@ -227,6 +232,11 @@ class Sessions:
         return 60 * minutes or math.inf
 
     def _sweep(self) -> None:
+        """Forgets the sessions that are over, once in a while: looking at all of them takes its time."""
+        now = self._instance.clock.seconds()
+        if abs(now - self._swept) < SWEPT:
+            return
+        self._swept = now
         for held in list(self._open.values()):
             if self._over(held):
                 self.end(held)
