@@ -209,6 +209,12 @@ ALL: tuple[Setting, ...] = (
     _choice("unknown_view", "all", "default", says="the fields of a sysparm_view that does not exist"),
     _choice("view_layout", "list", "form", says="whose fields sysparm_view means: the list's or the form's"),
     _choice("trailing_slash", "ignored", "refused", says="the slash at the end of an API's address"),
+    _choice(
+        "undocumented_apis",
+        "answered",
+        "absent",
+        says="whether doc/table/schema, ui/meta and tinyurl, which only clients tell of, exist",
+    ),
     _choice("table_schema", "columns", "list", says="what /api/now/doc/table/schema/{table} answers"),
     _choice(
         "stats_display", "beside", "instead", says="display values of groups: beside their values or instead"

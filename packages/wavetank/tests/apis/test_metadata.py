@@ -64,3 +64,15 @@ def test_what_is_refused(admin: Any, path: str) -> None:
     row = admin.instance.database.first("sys_db_object", name="problem")
     admin.instance.database.update("sys_db_object", row["sys_id"], {"ws_access": "false"})
     assert admin.refused("GET", path + "problem")[0] == 403
+
+
+@pytest.mark.claim("metadata-tables")
+@pytest.mark.claim("metadata-columns")
+@pytest.mark.claim("tinyurl-make")
+@pytest.mark.claim("tinyurl-resolve")
+def test_an_instance_may_do_without_what_is_not_documented(admin: Any) -> None:
+    admin.instance.configure({"undocumented_apis": "absent"})
+    absent = (400, "Requested URI does not represent any resource", None)
+    for path in ("doc/table/schema", "doc/table/schema/incident", "ui/meta/incident", "tinyurl/abc"):
+        assert admin.refused("GET", f"/api/now/{path}") == absent
+    assert admin.refused("POST", "/api/now/tinyurl", json={"url": "incident_list.do?x=y"}) == absent

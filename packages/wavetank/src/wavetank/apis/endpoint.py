@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from wavetank import errors
 from wavetank.apis import media
 from wavetank.errors import PlatformError
 
@@ -33,3 +34,14 @@ def endpoint(work: Work) -> Callable[[Request], Awaitable[Response]]:
             return media.refused(error, request.headers.get("accept", ""))
 
     return answer
+
+
+def undocumented(work: Work) -> Callable[[Request], Awaitable[Response]]:
+    """The same for an API that no documentation promises, and that an instance may do without."""
+
+    def work_if_there(request: Request, instance: Instance, body: bytes) -> Response:
+        if instance.settings.get("undocumented_apis") == "absent":
+            raise errors.unknown_resource()
+        return work(request, instance, body)
+
+    return endpoint(work_if_there)

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from wavetank import errors
 from wavetank.apis import media
-from wavetank.apis.endpoint import endpoint
+from wavetank.apis.endpoint import undocumented
 
 if TYPE_CHECKING:
     from wavetank.database.dictionary import Field, Table
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 def routes() -> list[Route]:
     """The routes of the API. They need `request.app.state.instance` and `request.state.session`."""
     return [
-        Route("/api/now/doc/table/schema", endpoint(_tables), methods=["GET"]),
-        Route("/api/now/doc/table/schema/{table}", endpoint(_schema), methods=["GET"]),
-        Route("/api/now/ui/meta/{table}", endpoint(_meta), methods=["GET"]),
+        Route("/api/now/doc/table/schema", undocumented(_tables), methods=["GET"]),
+        Route("/api/now/doc/table/schema/{table}", undocumented(_schema), methods=["GET"]),
+        Route("/api/now/ui/meta/{table}", undocumented(_meta), methods=["GET"]),
     ]
 
 

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from wavetank import errors
 from wavetank.apis import media
-from wavetank.apis.endpoint import endpoint
+from wavetank.apis.endpoint import undocumented
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -36,8 +36,8 @@ def routes() -> list[Route]:
         route
         for version in ("", "/v1", "/v2")
         for route in (
-            Route(f"/api/now{version}/tinyurl", endpoint(_make), methods=["POST"]),
-            Route(f"/api/now{version}/tinyurl/{{tiny}}", endpoint(_resolve), methods=["GET"]),
+            Route(f"/api/now{version}/tinyurl", undocumented(_make), methods=["POST"]),
+            Route(f"/api/now{version}/tinyurl/{{tiny}}", undocumented(_resolve), methods=["GET"]),
         )
     ]
 
