@@ -20,9 +20,9 @@ class Session:
     `roles` are the roles held by a row of sys_user_has_role, granted or inherited, but for those that count
     only once the session is raised: these are `elevatable`. `borrowed` are those of `roles` that are lent for
     a time only. `explicit_roles` are those granted to the user itself. `scheme` is basic, api_key,
-    oauth_password, oauth_client, oauth_code, session (a login in the UI) or guest (nobody signed in).
-    `client` is the sys_id of whose scopes count: the registry entry of an OAuth token, or an API key; "" for
-    callers without scopes.
+    oauth_password, oauth_client, oauth_code, oauth_jwt, oauth_implicit, session (a login in the UI) or guest
+    (nobody signed in). `client` is the sys_id of whose scopes count: the registry entry of an OAuth token, or
+    an API key; "" for callers without scopes.
     """
 
     user: Mapping[str, str]
