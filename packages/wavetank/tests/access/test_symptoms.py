@@ -156,6 +156,9 @@ def limited(worker: Worker) -> dict[str, str]:
 @pytest.mark.claim("session-token")
 @pytest.mark.claim("ip-deny")
 @pytest.mark.claim("ip-allow-beats-deny")
+@pytest.mark.claim("machine-access")
+@pytest.mark.claim("machine-access-refusal")
+@pytest.mark.claim("ip-caller")
 @rows(GATES)
 def test_on_the_way_to_an_api(house: House, case: Case) -> None:
     case.walk(Worker(house))

@@ -49,6 +49,11 @@ def locked(worker: Worker) -> None:
     worker.house.admin.create("sys_data_policy_rule", row)
 
 
+NARROWING = {
+    "name": "Only urgent ones", "collection": "incident", "when": "before", "order": "100", "active": "true",
+    "action_query": "true", "action_insert": "false", "action_update": "false", "advanced": "true",
+    "script": "(function executeRule(current, previous) { current.addQuery('urgency', '1'); })(current, previous);",
+}  # fmt: skip
 ANSWERS = (
     Case(
         "404 on a record: deleted",
@@ -90,6 +95,13 @@ ANSWERS = (
         ),
         shows=rows_are(),
         mend=lambda worker: worker.switch("sys_security_data_filter", active="false"),
+        works=rows_are("A"),
+    ),
+    Case(
+        "200 and no row: a before-query business rule",
+        spoil=lambda worker: worker.make("sys_script", **NARROWING),
+        shows=rows_are(),
+        mend=lambda worker: worker.switch("sys_script", active="false"),
         works=rows_are("A"),
     ),
     Case(
@@ -146,6 +158,8 @@ ANSWERS = (
 @pytest.mark.claim("table-no-role-empty")
 @pytest.mark.claim("rule-actions")
 @pytest.mark.claim("data-policy-read-only")
+@pytest.mark.claim("data-filter")
+@pytest.mark.claim("before-query-script")
 @rows(ANSWERS)
 def test_an_answer_that_is_not_the_one_expected(house: House, case: Case) -> None:
     case.walk(Worker(house))

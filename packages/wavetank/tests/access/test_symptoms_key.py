@@ -119,6 +119,7 @@ KEYS = (
 @pytest.mark.claim("api-key-refused")
 @pytest.mark.claim("plugin-inactive")
 @pytest.mark.claim("policy-matches")
+@pytest.mark.claim("api-key-query")
 @rows(KEYS)
 def test_401_with_an_api_key(house: House, case: Case) -> None:
     case.walk(Keyring(house))

@@ -136,6 +136,7 @@ CASES = (
 @pytest.mark.claim("basic-restriction-gate")
 @pytest.mark.claim("basic-restriction-properties")
 @pytest.mark.claim("table-password")
+@pytest.mark.claim("basic-restriction-date")
 @rows(CASES)
 def test_one_answer_for_every_cause(house: House, case: Case) -> None:
     case.walk(Login(house))
@@ -193,6 +194,9 @@ def now(house: House) -> int:
     return 1772323200
 
 
+@pytest.mark.claim("mfa-integrations")
+@pytest.mark.claim("mfa-refusal")
+@pytest.mark.claim("mfa-codes")
 def test_codes_asked_of_integrations(house: House) -> None:
     """The one refusal that tells: the password was right."""
     login, at = Login(house), now(house)

@@ -222,6 +222,9 @@ HIDDEN = (
 
 @pytest.mark.claim("oauth-masked-errors")
 @pytest.mark.claim("oauth-form-only")
+@pytest.mark.claim("oauth-cause-logged")
+@pytest.mark.claim("oauth-unsupported-grant")
+@pytest.mark.claim("oauth-secret-exact")
 @rows(HIDDEN)
 def test_one_answer_for_every_cause(house: House, case: Hidden) -> None:
     broker = Broker(house, refresh_token_lifespan=str(REFRESH))
@@ -249,6 +252,7 @@ def test_a_missing_profile_or_default_grant(house: House, missing: str, setting:
     issued(broker.by_client())
 
 
+@pytest.mark.claim("oauth-password-machine")
 @pytest.mark.parametrize("setting", ["allowed", "refused"])
 def test_the_password_grant_of_an_account_for_web_services(house: House, setting: str) -> None:
     house.instance.configure(ropc_machine_users=setting)
@@ -258,6 +262,7 @@ def test_the_password_grant_of_an_account_for_web_services(house: House, setting
     issued(broker.by_password())
 
 
+@pytest.mark.claim("oauth-inbound-grant-type")
 @pytest.mark.parametrize("setting", ["enforced", "ignored"])
 def test_a_grant_that_the_registry_entry_is_not_for(house: House, setting: str) -> None:
     house.instance.configure(inbound_grant_type=setting)
