@@ -116,6 +116,10 @@ class Shape:
     revision: int
 
 
+# One series for all dictionaries of a process: a revision names one shape, wherever it is used.
+_revisions = itertools.count(1)
+
+
 class Dictionary:
     """Every table of one instance. Changed only by `Database`, which keeps rows and columns in step."""
 
@@ -123,7 +127,6 @@ class Dictionary:
         self._definitions: dict[str, Definition] = {}
         self._tables: dict[str, Table] = {}
         self._below: dict[str, tuple[str, ...]] = {}
-        self._revisions = itertools.count(1)
         self.revision = 0  # names the present shape, and never another one
         self.load(definitions)
 
@@ -216,7 +219,7 @@ class Dictionary:
             for parent in self.hierarchy(name)[1:]:
                 below[parent].append(name)
         self._below = {name: tuple(names) for name, names in below.items()}
-        self.revision = next(self._revisions)
+        self.revision = next(_revisions)
 
     def _settle_keys(self) -> None:
         """A reference whose key the other table does not have holds sys_ids, as every other reference."""

@@ -47,6 +47,10 @@ class _Moment:
     floor: int
 
 
+# Reading the dictionary of an image costs more than copying its rows: what was read once is remembered.
+_shapes: dict[bytes, Shape] = {}
+
+
 class Database:
     """All rows of one instance. Not thread-safe: the caller holds the instance's lock."""
 
@@ -408,6 +412,18 @@ class Database:
 
     def reload(self) -> None:
         """Read the dictionary again from its rows, after all rows have been exchanged."""
+        self._reload(None)
+
+    def _reload(self, shape: Shape | None) -> None:
+        """As `reload`; a shape that is known already need not be read."""
+        if shape is not None:
+            self.dictionary.shape = shape
+        else:
+            self._read_dictionary()
+        self._revisions = {}
+        self._floor = next(self._moments)
+
+    def _read_dictionary(self) -> None:
         found = self._connection.execute(
             "SELECT COUNT(*) FROM sqlite_master WHERE name IN ('sys_db_object', 'sys_dictionary')"
         ).fetchone()[0]
@@ -415,8 +431,6 @@ class Database:
             objects = self._raw("sys_db_object", schema.OBJECT_COLUMNS)
             fields = self._raw("sys_dictionary", schema.FIELD_COLUMNS)
             self.dictionary.load(definitions_from_rows(objects, fields))
-        self._revisions = {}
-        self._floor = next(self._moments)
 
     def _moment(self) -> _Moment:
         return _Moment(self.dictionary.shape, dict(self._revisions), self._floor)
@@ -440,7 +454,9 @@ class Database:
         source.deserialize(image)
         self._settle()
         source.backup(self._connection)
-        self.reload()
+        self._reload(_shapes.get(image))
+        if len(_shapes) < MOST_IMAGES:
+            _shapes[image] = self.dictionary.shape
         if len(self._images) < MOST_IMAGES:
             self._images[image] = source, self._moment()
             self._found(self._images[image])
