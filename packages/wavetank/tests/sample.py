@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from wavetank.database.expressions import FORMAT
 from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Database
 from wavetank.packs.base.behaviour import MATRIX
 from wavetank.packs.base.people import department_id, group_id, location_id, user_id
-
-_FIRST_DAY = datetime(2026, 1, 12, 9, 0)  # noqa: DTZ001  formatted as UTC text below
+from wavetank.packs.demo.times import FIRST_DAY, stamps, text
+from wavetank.packs.writing import defaults
 
 # class, name, short description, location
 _ITEMS = (
@@ -79,7 +78,7 @@ def load(database: Database) -> None:
                 "operational_status": "1",
                 "install_status": "1",
                 "department": department_id("IT"),
-                **_stamps(_FIRST_DAY - timedelta(days=300), "admin", 0),
+                **stamps(FIRST_DAY - timedelta(days=300), "admin", 0, FIRST_DAY - timedelta(days=300)),
             },
             system=False,
         )
@@ -111,12 +110,12 @@ def _incident(
     state: str,
     item: str,
 ) -> None:
-    opened = _FIRST_DAY + timedelta(days=index, minutes=17 * index)
+    opened = FIRST_DAY + timedelta(days=index, minutes=17 * index)
     updated = opened + timedelta(hours=2 + index)
     number = f"INC{index + 1:07d}"
     over = state in {"6", "7"}
     row = {
-        **_defaults(database, "incident"),
+        **defaults(database, "incident"),
         "sys_id": sys_id_for("incident", number),
         "number": number,
         "task_effective_number": number,
@@ -124,7 +123,7 @@ def _incident(
         "description": f"{says}. Reported by phone.",
         "caller_id": user_id(caller),
         "opened_by": user_id("beth.anglin"),
-        "opened_at": _text(opened),
+        "opened_at": text(opened),
         "assignment_group": group_id(group),
         "category": category,
         "subcategory": subcategory,
@@ -138,12 +137,12 @@ def _incident(
         "active": "false" if state in {"7", "8"} else "true",
         "close_code": "Solution provided" if over else "",
         "close_notes": "Fixed and confirmed by the caller." if over else "",
-        "resolved_at": _text(updated) if over else "",
+        "resolved_at": text(updated) if over else "",
         "resolved_by": user_id("beth.anglin") if over else "",
-        "closed_at": _text(updated) if state == "7" else "",
+        "closed_at": text(updated) if state == "7" else "",
         "closed_by": user_id("beth.anglin") if state == "7" else "",
         "cmdb_ci": item_id(item) if item else "",
-        **_stamps(opened, "beth.anglin", 1, updated),
+        **stamps(opened, "beth.anglin", 1, updated),
     }
     database.insert("incident", row, system=False)
 
@@ -167,14 +166,14 @@ def _change(
     day: int,
     hours: int,
 ) -> None:
-    start = _FIRST_DAY + timedelta(days=day, hours=9)
+    start = FIRST_DAY + timedelta(days=day, hours=9)
     end = start + timedelta(hours=hours)
     opened = start - timedelta(days=5)
     updated = end + timedelta(hours=1) if state == "3" else opened + timedelta(hours=3)
     number = f"CHG{index + 1:07d}"
     over, done = state in {"3", "4"}, state == "3"
     row = {
-        **_defaults(database, "change_request"),
+        **defaults(database, "change_request"),
         "sys_id": _change_id(index),
         "number": number,
         "task_effective_number": number,
@@ -182,44 +181,21 @@ def _change(
         "type": kind,
         "requested_by": user_id(by),
         "opened_by": user_id(by),
-        "opened_at": _text(opened),
+        "opened_at": text(opened),
         "assignment_group": group_id(group),
         "business_service": item_id(service),
         "cmdb_ci": item_id(item) if item else "",
         "risk": risk,
         "state": state,
         "active": "false" if over else "true",
-        "start_date": _text(start),
-        "end_date": _text(end),
-        "work_start": _text(start) if done else "",
-        "work_end": _text(end) if done else "",
+        "start_date": text(start),
+        "end_date": text(end),
+        "work_start": text(start) if done else "",
+        "work_end": text(end) if done else "",
         "close_code": close_code,
         "close_notes": "Done as planned." if close_code == "successful" else "See the notes." if done else "",
-        "closed_at": _text(updated) if over else "",
+        "closed_at": text(updated) if over else "",
         "closed_by": user_id(by) if over else "",
-        **_stamps(opened, by, 1, updated),
+        **stamps(opened, by, 1, updated),
     }
     database.insert("change_request", row, system=False)
-
-
-def _defaults(database: Database, table: str) -> dict[str, str]:
-    """The values that a record of the table starts with, where they are no expressions."""
-    return {
-        field.name: field.default
-        for field in database.known(table).fields.values()
-        if field.default and not field.default.startswith("javascript:")
-    }
-
-
-def _stamps(created: datetime, by: str, count: int, updated: datetime | None = None) -> dict[str, str]:
-    return {
-        "sys_created_on": _text(created),
-        "sys_created_by": by,
-        "sys_updated_on": _text(updated or created),
-        "sys_updated_by": by,
-        "sys_mod_count": str(count),
-    }
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime(FORMAT)

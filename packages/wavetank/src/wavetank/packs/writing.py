@@ -29,17 +29,21 @@ AUTHENTICATED = "239bdf0c47d23110ba46ff58936d4330"
 def write(database: Database, table: str, rows: Iterable[dict[str, str]]) -> None:
     """Shipped rows, with the defaults of their table and the stamps of the product's making."""
     known = database.known(table)
-    defaults = {
-        field.name: field.default
-        for field in known.fields.values()
-        if field.default and not field.default.startswith("javascript:")
-    }
     stamps = {name: value for name, value in _STAMPS.items() if name in known.fields}
-    start = {**stamps, **defaults}
+    start = {**stamps, **defaults(database, table)}
     if "sys_name" in known.fields and "name" in known.fields:
         database.insert_many(table, ({**start, "sys_name": row.get("name", ""), **row} for row in rows))
     else:
         database.insert_many(table, ({**start, **row} for row in rows))
+
+
+def defaults(database: Database, table: str) -> dict[str, str]:
+    """The values that a record of the table starts with, where they are no expressions."""
+    return {
+        field.name: field.default
+        for field in database.known(table).fields.values()
+        if field.default and not field.default.startswith("javascript:")
+    }
 
 
 def named(table: str, names: Iterable[str]) -> Rows:

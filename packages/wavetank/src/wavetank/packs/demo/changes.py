@@ -9,7 +9,8 @@ from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Database
 from wavetank.packs.base.people import group_id, user_id
 from wavetank.packs.demo.items import item_id
-from wavetank.packs.demo.times import FIRST_DAY, defaults, stamps, text
+from wavetank.packs.demo.times import FIRST_DAY, stamps, text
+from wavetank.packs.writing import defaults
 
 # number, what is changed, type, group, requested by, service, item, risk, state, close code, planned start (day), hours
 _CHANGES = (

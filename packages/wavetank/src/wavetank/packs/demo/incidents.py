@@ -15,7 +15,8 @@ from wavetank.packs.demo.changes import change_id
 from wavetank.packs.demo.items import item_id
 from wavetank.packs.demo.people import person_id
 from wavetank.packs.demo.problems import problem_id
-from wavetank.packs.demo.times import defaults, opened, stamps, text
+from wavetank.packs.demo.times import opened, stamps, text
+from wavetank.packs.writing import defaults
 
 # number, sys_id, what is wrong, state, on hold for, impact, urgency, category, subcategory, channel,
 # opened by, group, assigned to, close code

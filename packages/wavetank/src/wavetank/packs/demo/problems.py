@@ -9,7 +9,8 @@ from wavetank.database.store import Database
 from wavetank.packs.base.behaviour import MATRIX
 from wavetank.packs.base.people import group_id, user_id
 from wavetank.packs.demo.items import item_id
-from wavetank.packs.demo.times import defaults, opened, stamps, text
+from wavetank.packs.demo.times import opened, stamps, text
+from wavetank.packs.writing import defaults
 
 # number, sys_id, what is wrong, state, impact, urgency, group, item
 _PROBLEMS = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from wavetank.database.expressions import FORMAT
-from wavetank.database.store import Database
 
 FIRST_DAY = datetime(2026, 1, 12, 9, 0)  # noqa: DTZ001  formatted as UTC text
 
@@ -28,13 +27,4 @@ def stamps(created: datetime, by: str, count: int, updated: datetime) -> dict[st
         "sys_updated_on": text(updated),
         "sys_updated_by": by,
         "sys_mod_count": str(count),
-    }
-
-
-def defaults(database: Database, table: str) -> dict[str, str]:
-    """The values that a record of the table starts with, where they are no expressions."""
-    return {
-        field.name: field.default
-        for field in database.known(table).fields.values()
-        if field.default and not field.default.startswith("javascript:")
     }
