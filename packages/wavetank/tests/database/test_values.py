@@ -225,7 +225,7 @@ def test_both_ways_of_money_are_shown_together(admin: Any) -> None:
         ("boolean", "perhaps", DROPPED),
         ("string", None, ""),
         ("string", ["a", 1], "[a, 1]"),
-        ("string", {"link": "x", "value": None}, "{link=x, value=}"),
+        ("string", {"link": "x", "value": None}, "{link=x, value=null}"),
         ("glide_date", "2026-03-05", "2026-03-05"),
         ("glide_date", "2026-02-30", DROPPED),
         ("glide_date_time", "2026-03-05", "2026-03-05 00:00:00"),

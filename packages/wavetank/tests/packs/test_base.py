@@ -28,6 +28,14 @@ def test_an_incident_has_the_recorded_fields(database: Database) -> None:
     assert sorted(database.known("incident").fields) == INCIDENT
 
 
+@pytest.mark.claim("stock-table-rows")
+def test_a_table_says_its_application_and_its_numbers(database: Database) -> None:
+    incident, user = (database.first("sys_db_object", name=name) or {} for name in ("incident", "sys_user"))
+    assert (incident["sys_scope"], user["sys_scope"]) == ("global", "global")
+    assert (database.get("sys_number", incident["number_ref"]) or {})["prefix"] == "INC"
+    assert user["number_ref"] == ""
+
+
 def test_the_dictionary_is_its_own_rows(database: Database) -> None:
     for table in database.dictionary:
         assert database.first("sys_db_object", name=table.name), table.name

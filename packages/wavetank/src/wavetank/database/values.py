@@ -164,10 +164,15 @@ def as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}={as_text(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{key}={_within(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(as_text(each) for each in value) + "]"
+        return "[" + ", ".join(_within(each) for each in value) + "]"
     return str(value)
+
+
+def _within(value: Any) -> str:
+    """A value within a map or a list as Java prints it."""
+    return "null" if value is None else as_text(value)
 
 
 def _boolean(text: str) -> str | None:

@@ -47,4 +47,7 @@ def load(database: Database) -> None:
     for area in AREAS:
         for table, rows in area.rows():
             write(database, table, rows)
+    for number in database.select("sys_number"):
+        table = database.known(number["category"])
+        database.update("sys_db_object", table.sys_id, {"number_ref": number["sys_id"]}, system=False)
     write_access(database, HERE)
