@@ -138,6 +138,12 @@ OMISSIONS = (
         "only an elevated session writes access controls; a role needs none, and nothing else does",
         {"step 7": NO_INSERT},
     ),
+    Omission(
+        ("2.1",),
+        "then any session of an administrator writes access controls",
+        where="the setting elevation being off",
+        start=lambda house: house.instance.configure(elevation="off"),
+    ),
     Omission(("2.2",), "sn_incident_write passes the access control that is shipped"),
     Omission(("3.1",), "a key that belongs to nobody lets nobody in", NOT_LET_IN),
     Omission(
