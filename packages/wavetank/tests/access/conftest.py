@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
+import trustme
 
 from packages.wavetank.tests.access.outside import House
 from wavetank import Instance
@@ -24,8 +25,16 @@ def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 
 @pytest.fixture(scope="session")
-def _bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    with Instance(tls_dir=tmp_path_factory.mktemp("tls")) as instance:
+def authority() -> trustme.CA:
+    """Whose certificates the instance without apps takes from callers."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def _bare(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    folder = tmp_path_factory.mktemp("tls")
+    authority.cert_pem.write_to_path(str(folder / "clients.pem"))
+    with Instance(tls_dir=folder, client_ca=folder / "clients.pem") as instance:
         yield instance
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+import trustme
 
 from packages.wavetank.tests.access.broker import Broker
 from packages.wavetank.tests.access.cases import Case, rows
-from packages.wavetank.tests.access.outside import PASSWORD, Answer, House, fine, refused
+from packages.wavetank.tests.access.outside import PASSWORD, Answer, House, fine, refused, unauthenticated
 
 DENIED = "User Not Authorized"
 
@@ -139,3 +143,28 @@ def test_who_brings_no_token_needs_no_scope(house: House) -> None:
     fine(house.basic("svc").get("incident"))
     broker.account(identity_type="human")
     fine(house.person("svc", PASSWORD).get("incident"))
+
+
+@pytest.mark.claim("oauth-scope-token-only")
+@pytest.mark.claim("certificate-user")
+@pytest.mark.claim("certificate-policy")
+def test_who_shows_a_certificate_needs_no_scope(
+    bare_house: House, authority: trustme.CA, tmp_path: Path
+) -> None:
+    house = bare_house
+    broker = Broker(house, scope_restriction_status="restricted")
+    bind(broker, "tables")
+    missing("tables")(broker.call())
+    key = authority.issue_cert("svc.example")
+    key.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "svc.pem"))
+    row = house.admin.create("sys_user_certificate", {"name": "C", "user": broker.user, "active": "true"})
+    where = {"table_name": "sys_user_certificate", "table_sys_id": row["sys_id"], "file_name": "svc.pem"}
+    kind = {"Content-Type": "application/x-pem-file"}
+    file = key.cert_chain_pems[0].bytes()
+    fine(house.admin.call("POST", "/api/now/attachment/file", params=where, content=file, headers=kind))
+    context = ssl.create_default_context(cafile=str(house.instance.ca))
+    context.load_cert_chain(tmp_path / "svc.pem")
+    with httpx2.Client(base_url=house.instance.tls_url, verify=context) as shown:
+        fine(shown.get("/api/now/table/incident"))
+        house.policy(house.profile("basic_auth"))
+        unauthenticated(shown.get("/api/now/table/incident"))
