@@ -159,7 +159,7 @@ ANSWERS = (
 @pytest.mark.claim("rule-actions")
 @pytest.mark.claim("data-policy-read-only")
 @pytest.mark.claim("data-filter")
-@pytest.mark.claim("before-query-script")
+@pytest.mark.claim("before-query-narrows")
 @rows(ANSWERS)
 def test_an_answer_that_is_not_the_one_expected(house: House, case: Case) -> None:
     case.walk(Worker(house))

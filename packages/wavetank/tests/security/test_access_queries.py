@@ -237,7 +237,7 @@ def test_people_without_itil_see_their_own_incidents_in_the_browser(instance, ad
     assert all(access.in_sight(browser, "incident", row["sys_id"]) for row in everything)
 
 
-@pytest.mark.claim("before-query-script")
+@pytest.mark.claim("before-query-narrows")
 def test_a_before_query_rule_with_a_script_goes_to_what_can_run_it(instance, reader, urgent):
     everything = _numbers(reader, "ORDERBYnumber")
     row = {
