@@ -233,7 +233,7 @@ def test_a_script_that_does_not_end_fails_its_transaction_and_no_other(
     assert any(said in row["message"] for row in admin.get("syslog", sysparm_query="messageLIKEEndless"))
 
 
-@pytest.mark.claim("before-query-script")
+@pytest.mark.claim("script-narrows-query")
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
@@ -250,7 +250,7 @@ def test_a_before_query_rule_narrows(instance: Instance, beth: Session, script: 
     assert instance.behaviour.scripting.narrows(rule, "incident", beth) == expected
 
 
-@pytest.mark.claim("before-query-script")
+@pytest.mark.claim("script-narrows-query")
 def test_a_before_query_rule_that_fails_may_close_the_table(instance: Instance, beth: Session) -> None:
     rule = _rule(instance, "current.query()", action_query="true")
     instance.configure({"script_failure": "aborts"})
