@@ -16,7 +16,9 @@ UNKNOWN = (400, "Requested URI does not represent any resource", None)
 @pytest.mark.claim("table-fields")
 def test_only_the_fields_asked_for_and_only_known_ones(admin: Any) -> None:
     rows = admin.get(
-        "incident", sysparm_fields=" sys_id, number ,nope,caller_id.nope.x,number", sysparm_limit="1"
+        "incident",
+        sysparm_fields=" sys_id, number ,nope,.number,caller_id.,caller_id.nope.x,number",
+        sysparm_limit="1",
     )
     assert list(rows[0]) == ["sys_id", "number"]
     assert list(admin.get("incident", sysparm_fields="number", sysparm_limit="1")[0]) == ["number"]

@@ -63,9 +63,9 @@ class Source:
 
         A step `ref_<class>` goes on in a class below the one that the reference points to.
         """
-        before, _, last = path.rpartition(".")
+        before, dot, last = path.rpartition(".")
         hops = self._hops(before)
-        if hops is None:
+        if hops is None or (dot and not before):
             return None
         field = (hops[-1].target if hops else self.table).fields.get(last)
         if field is None:
