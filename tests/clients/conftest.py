@@ -56,7 +56,9 @@ class Scene:
         instance = self.instance
         agent = self.rows("sys_user", f"user_name={AGENT[0]}")[0]["sys_id"]
         instance.insert("api_key", [{"name": "Key", "user": agent, "token": KEY, "active": "true"}])
-        header = instance.rows("sys_token_auth_parameter", "type=auth_header^parameter_name=x-sn-apikey")[0]["sys_id"]
+        header = instance.rows("sys_token_auth_parameter", "type=auth_header^parameter_name=x-sn-apikey")[0][
+            "sys_id"
+        ]
         by_key = instance.insert(
             "http_key_auth", [{"name": "Key", "active": "true", "auth_parameter": header}]
         )

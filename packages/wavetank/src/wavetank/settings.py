@@ -120,7 +120,7 @@ ALL: tuple[Setting, ...] = (
         "role_cache",
         "none",
         "touch",
-        says="when a stateless call sees other roles of its user: at once, or once the sys_user row is written",
+        says="when a stateless call sees other roles: at once, or once the sys_user row is written",
     ),
     _choice("outbound", "loopback", "off", says="where the instance's own outbound calls may go"),
     Setting("script_seconds", 1.0, (), "how long one script may run before it is stopped"),
@@ -362,7 +362,7 @@ ALL: tuple[Setting, ...] = (
         "redirect_mismatch",
         "refused",
         "first",
-        says="an authorization request for an address that is not registered: refused, or the first one taken",
+        says="a request for an address that is not registered: refused, or the first one taken",
     ),
     Setting("oauth_key_days", 90, (), "how long the instance signs access tokens with one key"),
 )

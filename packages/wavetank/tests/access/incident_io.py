@@ -81,7 +81,7 @@ class IncidentIo(Scene):
             return {CONNECTS: said}
         vendor = self.house.bearer(answer.json()["access_token"])
         return {
-            CMDB: told(vendor.get("cmdb_ci")),
+            CMDB: told(vendor.get("cmdb_ci_server")),
             PEOPLE: told(vendor.get("sys_user")) or told(vendor.get("sys_user_group")),
             INCIDENT: kept(vendor, "incident"),
             FOLLOW_UP: kept(vendor, "task"),

@@ -114,7 +114,9 @@ def test_plugins_are_seen_by_id_and_not_written(admin: Any) -> None:
 @pytest.mark.claim("api-key-runs-as-user")
 def test_a_key_opens_the_table_api_as_its_user(admin: Any, service: str) -> None:
     key = admin.create("api_key", {"name": "K", "user": service})
-    (parameter,) = admin.get("sys_token_auth_parameter", sysparm_query="type=auth_header^parameter_name=x-sn-apikey")
+    (parameter,) = admin.get(
+        "sys_token_auth_parameter", sysparm_query="type=auth_header^parameter_name=x-sn-apikey"
+    )
     (basic,) = admin.get("std_http_auth", sysparm_query="type=basic_auth")
     (shipped,) = admin.get("sys_api_access_policy", sysparm_query=f"name={NAME}")
     profile = admin.create("http_key_auth", {"name": "H", "auth_parameter": parameter["sys_id"]})

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  one record a line reads best
 """Services, servers and what else a developer instance has in its CMDB; how some of it hangs together.
 
 Names and sys_ids as public recordings and scripts show them, some in one place only. The class of an item is
