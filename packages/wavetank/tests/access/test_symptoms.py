@@ -81,7 +81,9 @@ GATES = (
             worker.ask(),
         ),
         shows=lambda answer: (
-            refused(answer, 429, "Rate limit exceeded", answer.json()["error"]["detail"]),
+            refused(
+                answer, 429, "Rate limit exceeded", "Rate limit of 1 requests per hour for Table API exceeded"
+            ),
             int(answer.headers["retry-after"]),
         ),
         mend=lambda worker: worker.house.instance.advance(3600),

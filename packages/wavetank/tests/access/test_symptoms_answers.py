@@ -49,6 +49,7 @@ def locked(worker: Worker) -> None:
     worker.house.admin.create("sys_data_policy_rule", row)
 
 
+LOCKED = "Data Policy Exception: The following fields are read only: Urgency"
 NARROWING = {
     "name": "Only urgent ones", "collection": "incident", "when": "before", "order": "100", "active": "true",
     "action_query": "true", "action_insert": "false", "action_update": "false", "advanced": "true",
@@ -147,7 +148,7 @@ ANSWERS = (
         "403, a data policy locks the field",
         ask=Worker.write,
         spoil=locked,
-        shows=lambda answer: refused(answer, 403, "Operation Failed", answer.json()["error"]["detail"]),
+        shows=lambda answer: refused(answer, 403, "Operation Failed", LOCKED),
         mend=lambda worker: worker.switch("sys_data_policy2", active="false"),
         works=urgency("1"),
     ),
