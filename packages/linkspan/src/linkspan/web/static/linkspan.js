@@ -28,6 +28,11 @@
   }
 
   // While somebody writes in an opened part, the live page leaves it alone; closed, it follows again.
+  // From the click on: the toggle is told of later, and an answer may come in between.
+  document.addEventListener("click", (event) => {
+    const part = event.target.closest("details[data-once] > summary")?.parentElement;
+    if (part && !part.open) part.setAttribute("hx-morph-skip", "");
+  }, true);
   document.addEventListener("toggle", (event) => {
     const part = event.target;
     if (!part.matches("details[data-once]")) return;
