@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.metadata
 import re
 import tomllib
+from collections.abc import Mapping
 
 import pytest
 
@@ -99,12 +101,17 @@ def imported(package: str) -> set[str]:
     return names
 
 
+@functools.cache
+def owned() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
+
+
 def modules(distribution: str) -> set[str]:
     """The names under which a distribution is imported; not all are called like it."""
     plain = distribution.lower().replace("_", "-")
     known = {
         module
-        for module, owners in importlib.metadata.packages_distributions().items()
+        for module, owners in owned().items()
         if plain in {owner.lower().replace("_", "-") for owner in owners}
     }
     return known | {distribution.split(".", maxsplit=1)[0].replace("-", "_")}

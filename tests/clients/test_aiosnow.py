@@ -11,7 +11,7 @@ from tests.clients.conftest import AGENT, READER, Scene
 from tests.clients.environments import Client, Raised
 
 CLIENT = "aiosnow"
-pytestmark = [pytest.mark.clients, pytest.mark.judge("aiosnow 0.6.0")]
+pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.judge("aiosnow 0.6.0")]
 
 
 @pytest.fixture(params=["http", "https"])

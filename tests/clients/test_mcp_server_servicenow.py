@@ -11,7 +11,7 @@ from tests.clients.conftest import AGENT, JOB, OAUTH, Scene
 from tests.clients.environments import Client
 
 CLIENT = "mcp_server_servicenow"
-pytestmark = [pytest.mark.clients, pytest.mark.judge("mcp-server-servicenow 0.9.2")]
+pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.judge("mcp-server-servicenow 0.9.2")]
 WAYS = {
     "basic": ["--auth-type", "basic", "--username", AGENT[0], "--password", AGENT[1]],
     "oauth": ["--auth-type", "oauth", "--client-id", JOB[0], "--client-secret", JOB[1]],

@@ -12,7 +12,7 @@ from tests.clients.conftest import AGENT, OAUTH, READER, Scene
 from tests.clients.environments import Client, Raised
 
 CLIENT = "pysnow"
-pytestmark = [pytest.mark.clients, pytest.mark.judge("pysnow 0.7.17")]
+pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.judge("pysnow 0.7.17")]
 UMLAUTS = "Zürich: „Drucker“ → 印刷機 🔥 ' \" & <b>"
 
 

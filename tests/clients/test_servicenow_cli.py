@@ -13,7 +13,7 @@ from tests.clients.conftest import AGENT, READER, Scene
 from tests.clients.environments import Client
 
 CLIENT = "servicenow_cli"
-pytestmark = [pytest.mark.clients, pytest.mark.judge("servicenow-cli 0.5.3")]
+pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.judge("servicenow-cli 0.5.3")]
 NOT_FOUND, API_ERROR = 4, 5
 
 

@@ -10,7 +10,7 @@ from tests.clients.conftest import AGENT, READER, Scene
 from tests.clients.environments import Client, Raised
 
 CLIENT = "servicenowpy"
-pytestmark = [pytest.mark.clients, pytest.mark.judge("servicenowpy 0.1.0")]
+pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.judge("servicenowpy 0.1.0")]
 
 
 @pytest.fixture(params=["http", "https"])

@@ -10,7 +10,7 @@ from tests.clients.conftest import AGENT, JOB, OAUTH, READER, Scene
 from tests.clients.environments import Client, Raised
 
 CLIENT = "snowloader"
-pytestmark = [pytest.mark.clients, pytest.mark.judge("snowloader 0.8.1")]
+pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.judge("snowloader 0.8.1")]
 BASIC = {"username": AGENT[0], "password": AGENT[1]}
 
 

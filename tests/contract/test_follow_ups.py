@@ -521,6 +521,7 @@ def _every_boundary(wavetank: Any, tmp_path: Path, *, step: int) -> None:
         assert found == calm, f"died at boundary {fatal}"
 
 
+@pytest.mark.slow
 def test_a_crash_at_any_moment_changes_nothing_in_the_end(wavetank: Any, tmp_path: Path) -> None:
     _every_boundary(wavetank, tmp_path, step=11)
 

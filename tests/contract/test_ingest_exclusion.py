@@ -57,6 +57,7 @@ def holding(folder: Path, text: str) -> Iterator[str]:
             yield path.name
 
 
+@pytest.mark.slow
 def test_an_excluded_text_is_nowhere(
     reader: Reader, wavetank: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -126,6 +126,7 @@ def test_what_is_documented_is_what_is_printed(linkspan: Linkspan, wavetank_flee
     assert unlike(shape["preflight"], preflight["result"]) == []
 
 
+@pytest.mark.slow
 def test_the_ledger_is_printed_as_documented(linkspan: Linkspan, wavetank_fleet: Mapping[str, Any]) -> None:
     linkspan.run("apply", "--yes")
     hub = linkspan.serve()

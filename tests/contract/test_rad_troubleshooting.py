@@ -10,6 +10,8 @@ from linkspan.demo.person import Person
 from linkspan.flows.doctor import preflight_all
 from tests.contract.accounts import House, change, rows, surround
 
+pytestmark = pytest.mark.slow
+
 USER = "user_name=svc.responder"
 KEY_RECORD = "name=linkspan.responder"
 POLICY = "name=linkspan Table API"

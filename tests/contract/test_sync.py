@@ -394,6 +394,7 @@ def crashed(wavetank: Any, home: Path, fatal: int | None) -> tuple[Any, int]:
         sea.close()
 
 
+@pytest.mark.slow
 def test_a_crash_at_any_moment_changes_nothing_in_the_end(wavetank: Any, tmp_path: Path) -> None:
     _every_boundary(wavetank, tmp_path, step=9)
 

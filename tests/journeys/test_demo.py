@@ -102,6 +102,7 @@ def test_a_log_that_is_none_is_refused_before_anything_starts(tmp_path):
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+@pytest.mark.slow
 def test_left_running_it_serves_its_page_and_stops_cleanly(stop, tmp_path):
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     demo = subprocess.Popen(

@@ -82,6 +82,7 @@ def until(look: Callable[[], Any]) -> Any:
     return found
 
 
+@pytest.mark.slow
 def test_the_guide_from_the_first_step_to_follow_ups(
     company: IncidentIoCompany, admin: Person, instance: Wavetank, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,7 @@ def told(process: subprocess.Popen[str]) -> str:
     return process.stderr.readline()
 
 
+@pytest.mark.slow
 def test_a_run_killed_between_two_loads_goes_on_where_it_was(reader: Reader, wavetank: Any) -> None:
     fill(wavetank, 12_000)
     with running(reader) as process:
@@ -84,6 +85,7 @@ def test_a_run_killed_between_two_loads_goes_on_where_it_was(reader: Reader, wav
     assert reader.live() == there_all(wavetank)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_clean(reader: Reader, wavetank: Any) -> None:
     fill(wavetank, 12_000)
     with running(reader, "--json") as process:

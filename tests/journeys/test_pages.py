@@ -114,6 +114,7 @@ def test_an_incident_crosses_and_its_answer_comes_back(window: Window, stage: St
     assert window.hosts == {stage.hub_url.removeprefix("http://")}
 
 
+@pytest.mark.slow
 def test_a_follow_up_is_added_done_and_answered(window: Window, stage: Stage, tmp_path: Path) -> None:
     from playwright.sync_api import expect
 
@@ -192,6 +193,7 @@ def test_an_open_editor_survives_the_live_page(window: Window, stage: Stage) -> 
     assert window.complaints == []
 
 
+@pytest.mark.slow
 def test_the_equation_on_the_page_adds_up(window: Window, stage: Stage, tmp_path: Path) -> None:
     from playwright.sync_api import expect
 
@@ -212,6 +214,7 @@ def test_the_equation_on_the_page_adds_up(window: Window, stage: Stage, tmp_path
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.slow
 def test_pages_fit(chromium: Any, stage: Stage, width: int, scheme: str, tmp_path: Path) -> None:
     window = Window(chromium, stage, width, scheme)
     name = "A name " + "that goes on " * 14
@@ -226,6 +229,7 @@ def test_pages_fit(chromium: Any, stage: Stage, width: int, scheme: str, tmp_pat
     assert window.complaints == []
 
 
+@pytest.mark.slow
 def test_the_page_says_when_the_hub_is_away_and_comes_back(window: Window, stage: Stage) -> None:
     from playwright.sync_api import expect
 

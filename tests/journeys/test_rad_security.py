@@ -62,6 +62,7 @@ def company(
     return RadCompany(tmp_path, running.values(), capsys)
 
 
+@pytest.mark.slow
 def test_the_guide_from_the_first_step_to_an_incident(
     company: RadCompany, chromium: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -203,6 +203,7 @@ def test_nobody_allows_their_own(company: Company) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_the_page_shows_it_as_it_happens(company: Company, chromium: Any) -> None:
     from playwright.sync_api import expect
 

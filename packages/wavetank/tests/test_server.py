@@ -151,6 +151,7 @@ def test_a_parent_that_is_already_gone_ends_it():
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow
 def test_a_signal_during_a_request_ends_it_in_time_without_a_traceback(number):
     with Command("serve", "--port", 0) as command:
         place = command.line()["url"].removeprefix("http://")
@@ -180,6 +181,7 @@ def test_a_file_that_is_no_store_is_left_alone(tmp_path):
     assert (text.read_bytes(), foreign.read_bytes()) == before
 
 
+@pytest.mark.slow
 def test_a_store_belongs_to_one_process(tmp_path):
     store = tmp_path / "dev.db"
     with Command("serve", "--port", 0, "--store", store) as command:
@@ -207,6 +209,7 @@ def test_a_fleet_is_separate_instances_that_stop_together(tmp_path):
         assert not any(_alive(line["pid"]) for line in lines[:2])
 
 
+@pytest.mark.slow
 def test_a_killed_fleet_takes_its_instances_along(tmp_path):
     with Command("fleet", "--names", "one,two", "--base-port", 0, "--tls-dir", tmp_path) as command:
         pids = [command.line()["pid"] for _ in range(2)]

@@ -11,6 +11,9 @@ from packages.wavetank.tests.access.guide import Guide, Omission
 from packages.wavetank.tests.access.guides import GUIDES
 from packages.wavetank.tests.access.outside import House
 
+# Each row is a whole guide carried out.
+pytestmark = pytest.mark.slow
+
 ALL = [pytest.param(guide, id=guide.name) for guide in GUIDES]
 
 

@@ -12,6 +12,8 @@ from packages.wavetank.tests.access.cases import Case, rows
 from packages.wavetank.tests.access.keyring import Keyring
 from packages.wavetank.tests.access.outside import EVERY, Answer, House, fine, unauthenticated
 
+pytestmark = pytest.mark.slow
+
 BASIC, BEARER = 'BASIC realm="Service-now"', 'BEARER realm="Service-now"'
 FIRST_ONLY = "glide.security.response.authenticate.header.auth_profile.first_scheme_only"
 

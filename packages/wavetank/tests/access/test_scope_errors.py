@@ -14,6 +14,8 @@ from packages.wavetank.tests.access.broker import Broker
 from packages.wavetank.tests.access.cases import Case, rows
 from packages.wavetank.tests.access.outside import PASSWORD, Answer, House, fine, refused, unauthenticated
 
+pytestmark = pytest.mark.slow
+
 DENIED = "User Not Authorized"
 
 

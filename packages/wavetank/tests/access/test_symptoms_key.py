@@ -8,6 +8,8 @@ from packages.wavetank.tests.access.cases import Case, rows
 from packages.wavetank.tests.access.keyring import Keyring
 from packages.wavetank.tests.access.outside import House, unauthenticated
 
+pytestmark = pytest.mark.slow
+
 
 def renew(ring: Keyring) -> None:
     """Another key for the same user, revealed by a person."""

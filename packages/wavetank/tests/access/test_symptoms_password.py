@@ -12,6 +12,8 @@ import pytest
 from packages.wavetank.tests.access.cases import Case, rows
 from packages.wavetank.tests.access.outside import PASSWORD, Answer, House, fine, refused, unauthenticated
 
+pytestmark = pytest.mark.slow
+
 FAMILY = "glide.authenticate.basic_auth."
 ENFORCE = f"{FAMILY}restriction.enforce"
 MANDATORY = "glide.authenticate.api.user.reset_password.mandatory"

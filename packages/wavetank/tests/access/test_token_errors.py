@@ -10,6 +10,8 @@ from packages.wavetank.tests.access.broker import CLIENT_GRANT, SECRET, Broker
 from packages.wavetank.tests.access.cases import Case, rows
 from packages.wavetank.tests.access.outside import PASSWORD, Answer, House
 
+pytestmark = pytest.mark.slow
+
 OPAQUE = "glide.oauth.allow.parameters.in.post.body.only"
 NO_PASSWORDS = "glide.oauth.inbound.ropc.grant_type.disabled"
 ACTIVE = "com.snc.platform.security.oauth.is.active"
