@@ -42,6 +42,18 @@ def test_a_deny_unless_rule_applies_to_its_rows_only(bare):
     assert access.row(bare.session("bob", "x.cleared"), "read", "incident", secret)
 
 
+@pytest.mark.claim("acl-applies-to-unread")
+def test_a_rule_whose_applies_to_cannot_be_read_stands_for_every_row(bare):
+    bare.acl("incident", "read", "x.cleared", applies_to="u_no_such_field=1")
+    bare.acl("problem", "read", condition="u_no_such_field=1")
+    ada, bob, access = bare.session("ada"), bare.session("bob", "x.cleared"), bare.instance.access
+    incident = _incident(bare)
+    problem = bare.database.get("problem", bare.add("problem"))
+    assert not access.row(ada, "read", "incident", incident)
+    assert access.row(bob, "read", "incident", incident)
+    assert not access.row(bob, "read", "problem", problem)
+
+
 @pytest.mark.claim("acl-applies-to-case")
 def test_applies_to_minds_capitals_and_a_condition_does_not(bare):
     bare.acl("incident", "read", "x.other", applies_to="short_description=Secret")

@@ -22,7 +22,11 @@ _MOST_KEPT = 5000
 
 
 class Rows:
-    """Asks the tests of formulas. Compiled conditions are kept until `forget`."""
+    """Asks the tests of formulas. Compiled conditions are kept until `forget`.
+
+    A condition that cannot be read, for a field that the class lacks for instance, grants nothing; an
+    `applies_to` that cannot be read leaves its rule standing for every row.
+    """
 
     def __init__(self, instance: Instance) -> None:
         self.scripts: RowScript | None = None
@@ -90,7 +94,7 @@ class Rows:
     def _meeting(self, session: Session, asked: Test, table: str, sys_ids: set[str]) -> set[str]:
         compiled = self._condition(session, asked, table)
         if compiled.unknown:
-            return set()  # a condition that cannot be read grants nothing
+            return sys_ids if asked.kind == "applies" else set()
         source = self._exactly(compiled, table) if asked.kind == "applies" else compiled.from_sql
         sql = (
             f'SELECT t0."sys_id" {source}'  # noqa: S608
@@ -102,7 +106,7 @@ class Rows:
     def _met_by_blank(self, session: Session, asked: Test, table: str) -> bool:
         compiled = self._condition(session, asked, table)
         if compiled.unknown:
-            return False
+            return asked.kind == "applies"
         fields = self._instance.database.known(table).fields
         values = ", ".join(
             f"'{table if name == 'sys_class_name' else ''}' COLLATE NOCASE AS \"{name}\"" for name in fields
