@@ -9,7 +9,6 @@ from __future__ import annotations
 from wavetank.behaviour import custom
 from wavetank.behaviour.change import Change
 from wavetank.database.shipped import sys_id_for
-from wavetank.database.store import Row
 
 TABLE = "sysapproval_approver"
 NOT_REQUESTED, REQUESTED, APPROVED, REJECTED = "not requested", "requested", "approved", "rejected"
@@ -61,12 +60,12 @@ def outcome(change: Change) -> None:
     decided = _decided([row["state"] for row in rows], change.instance.settings.get("approval_needs"))
     waiting = any(row["state"] == REQUESTED for row in rows)
     if decided and task["approval"] != decided:
-        _set(change, "task", task, {"approval": decided, "approval_set": change.now})
+        change.also("task", task, {"approval": decided, "approval_set": change.now})
     elif waiting and task["approval"] == NOT_REQUESTED:
-        _set(change, "task", task, {"approval": REQUESTED})
+        change.also("task", task, {"approval": REQUESTED})
     for row in rows:
         if decided and row["state"] in _OPEN:
-            _set(change, TABLE, row, {"state": NOT_REQUIRED})
+            change.also(TABLE, row, {"state": NOT_REQUIRED}, system=True)
 
 
 def rejected(change: Change) -> None:
@@ -91,13 +90,6 @@ def _decided(states: list[str], needs: str) -> str:
     approvals = asked.count(APPROVED)
     enough = approvals == len(asked) if needs == "all" else approvals > 0
     return APPROVED if approvals and enough else ""
-
-
-def _set(change: Change, table: str, row: Row, values: dict[str, str]) -> None:
-    from wavetank.behaviour import pipeline
-
-    system = None if table == TABLE else change.who
-    pipeline.update(change.instance, system, table, row, values)
 
 
 def _refuse(change: Change, rule: str) -> None:

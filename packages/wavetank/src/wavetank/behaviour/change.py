@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -80,3 +81,12 @@ class Change:
         """Set a field unless this write gives it a value."""
         if not (name in self.given and self.row.get(name)):
             self.row[name] = value
+
+    def also(self, table: str, row: Row, values: Mapping[str, str], *, system: bool = False) -> None:
+        """Change another record along with this one, as who writes this one or as the system.
+
+        Raises as `pipeline.update` does.
+        """
+        from wavetank.behaviour import pipeline
+
+        pipeline.update(self.instance, None if system else self.who, table, row, values)

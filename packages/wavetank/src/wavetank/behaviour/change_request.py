@@ -8,7 +8,7 @@ transition the model lacks is refused over REST too is not verified, hence a set
 
 from __future__ import annotations
 
-from wavetank.behaviour import custom
+from wavetank.behaviour import approval, custom
 from wavetank.behaviour.change import Change
 from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Row
@@ -82,12 +82,12 @@ def tasks(change: Change) -> None:
     """Open change tasks are canceled with their change, and go on and off hold with it."""
     if change.changes_to("state", CANCELED):
         for task in _open_tasks(change):
-            _set(change, "change_task", task, {"state": _TASK_CANCELED})
+            change.also("change_task", task, {"state": _TASK_CANCELED})
     elif change.changes("on_hold"):
         held = {"on_hold": change.row["on_hold"], "on_hold_reason": change.row["on_hold_reason"]}
         for task in _open_tasks(change):
             if task["sys_id"] not in change.row["on_hold_task"].split(","):
-                _set(change, "change_task", task, held)
+                change.also("change_task", task, held)
 
 
 def approvals(change: Change) -> None:
@@ -101,18 +101,10 @@ def approvals(change: Change) -> None:
 
 
 def _answer(change: Change, before: str, after: str) -> None:
-    from wavetank.behaviour import approval, pipeline
-
     database = change.instance.database
     for row in database.find(approval.TABLE, sysapproval=change.row["sys_id"], state=before):
-        pipeline.update(change.instance, None, approval.TABLE, row, {"state": after})
+        change.also(approval.TABLE, row, {"state": after}, system=True)
 
 
 def _open_tasks(change: Change) -> list[Row]:
     return change.instance.database.find("change_task", change_request=change.row["sys_id"], active="true")
-
-
-def _set(change: Change, table: str, row: Row, values: dict[str, str]) -> None:
-    from wavetank.behaviour import pipeline
-
-    pipeline.update(change.instance, change.who, table, row, values)

@@ -25,7 +25,7 @@ def children(change: Change) -> None:
         return
     for child in change.instance.database.find("incident", parent_incident=change.row["sys_id"]):
         if child["state"] not in _OVER:
-            _set(change, "incident", child, values)
+            change.also("incident", child, values)
 
 
 def tasks(change: Change) -> None:
@@ -34,7 +34,7 @@ def tasks(change: Change) -> None:
         return
     state = _INCOMPLETE if change.row["state"] == CLOSED else _SKIPPED
     for task in change.instance.database.find("incident_task", incident=change.row["sys_id"], active="true"):
-        _set(change, "incident_task", task, {"state": state})
+        change.also("incident_task", task, {"state": state})
 
 
 def _followed(parent: Row) -> dict[str, str]:
@@ -46,9 +46,3 @@ def _followed(parent: Row) -> dict[str, str]:
     if state == RESOLVED:
         return {"state": state, "close_code": parent["close_code"], "close_notes": parent["close_notes"]}
     return {}
-
-
-def _set(change: Change, table: str, row: Row, values: dict[str, str]) -> None:
-    from wavetank.behaviour import pipeline
-
-    pipeline.update(change.instance, change.who, table, row, values)

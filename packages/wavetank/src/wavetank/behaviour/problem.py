@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from wavetank.behaviour import incident, spans, task
 from wavetank.behaviour.change import Change
-from wavetank.database.store import Row
 
 RESOLVED, CLOSED = "106", "107"
 TASK_CLOSED = "157"
@@ -44,7 +43,7 @@ def tasks(change: Change) -> None:
     if not change.changes_to("state", CLOSED) or change.instance.property(CANCEL_TASKS, "true") != "true":
         return
     for each in change.instance.database.find("problem_task", problem=change.row["sys_id"], active="true"):
-        _set(change, "problem_task", each, {"state": TASK_CLOSED, "close_code": "canceled"})
+        change.also("problem_task", each, {"state": TASK_CLOSED, "close_code": "canceled"})
 
 
 def incidents(change: Change) -> None:
@@ -60,7 +59,7 @@ def incidents(change: Change) -> None:
     if row["fix_notes"]:
         values["comments"] = row["fix_notes"]
     for each in change.instance.database.find("incident", problem_id=row["sys_id"], **waiting):
-        _set(change, "incident", each, values)
+        change.also("incident", each, values)
 
 
 def related(change: Change) -> None:
@@ -72,9 +71,3 @@ def related(change: Change) -> None:
         if database.get("problem", sys_id) is not None:
             count = str(len(database.find("incident", problem_id=sys_id)))
             database.update("problem", sys_id, {"related_incidents": count}, system=False)
-
-
-def _set(change: Change, table: str, row: Row, values: dict[str, str]) -> None:
-    from wavetank.behaviour import pipeline
-
-    pipeline.update(change.instance, change.who, table, row, values)
