@@ -39,28 +39,12 @@ Formula = bool | Test | All | Either | Not
 
 def all_of(parts: Iterable[Formula]) -> Formula:
     """Every part."""
-    left: dict[Formula, None] = {}
-    for part in parts:
-        if part is False:
-            return False
-        if part is not True:
-            left[part] = None
-    if len(left) == 1:
-        return next(iter(left))
-    return All(tuple(left)) if left else True
+    return _joined(All, parts, neutral=True)
 
 
 def any_of(parts: Iterable[Formula]) -> Formula:
     """At least one part."""
-    left: dict[Formula, None] = {}
-    for part in parts:
-        if part is True:
-            return True
-        if part is not False:
-            left[part] = None
-    if len(left) == 1:
-        return next(iter(left))
-    return Either(tuple(left)) if left else False
+    return _joined(Either, parts, neutral=False)
 
 
 def negation(part: Formula) -> Formula:
@@ -87,3 +71,16 @@ def meeting(formula: Formula, keys: set[str], test: Callable[[Test, set[str]], s
     for part in formula.parts:
         found |= meeting(part, keys - found, test)
     return found
+
+
+def _joined(kind: type[All | Either], parts: Iterable[Formula], *, neutral: bool) -> Formula:
+    """The parts without those that change nothing (`neutral`); the opposite of these decides alone."""
+    left: dict[Formula, None] = {}
+    for part in parts:
+        if not isinstance(part, bool):
+            left[part] = None
+        elif part is not neutral:
+            return part
+    if len(left) == 1:
+        return next(iter(left))
+    return kind(tuple(left)) if left else neutral
