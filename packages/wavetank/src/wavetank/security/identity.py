@@ -59,10 +59,10 @@ class Identity:
 
     def claimed(self, presented: Presented) -> str:
         """The user name a request claims, unproven; "" when it names none."""
-        if presented.scheme == "bearer":
-            token = self.tokens.find(presented.secret)
-            return token.user_name if token else ""
         match presented.scheme:
+            case "bearer":
+                token = self.tokens.find(presented.secret)
+                return token.user_name if token else ""
             case "api_key":
                 key = self.keys.find(presented.secret)
                 return self._name(key["user"]) if key else ""
@@ -185,9 +185,9 @@ class Identity:
         row = signatures.good(self._instance, key, signature, body, presented.algorithm)
         return self._of(row["user"], presented.scheme) if row else None
 
-    def _of(self, sys_id: str, scheme: str) -> Session | None:
+    def _of(self, sys_id: str, scheme: str, client: str = "") -> Session | None:
         user = self._instance.database.get("sys_user", sys_id)
-        return self.session(user, scheme) if user is not None and self.may_log_in(user) else None
+        return self.session(user, scheme, client) if user is not None and self.may_log_in(user) else None
 
     def _name(self, sys_id: str) -> str:
         user = self._instance.database.get("sys_user", sys_id)
@@ -197,19 +197,15 @@ class Identity:
         token = self.tokens.find(secret)
         if token is None or token.kind != "access" or not self.tokens.on:
             return None
-        user = self._instance.database.get("sys_user", token.user)
-        if user is None or not self.may_log_in(user):
-            return None
-        return self.session(user, token.scheme, token.client)
+        return self._of(token.user, token.scheme, token.client)
 
     def _key(self, secret: str) -> Session | None:
         key = self.keys.good(secret)
-        user = self._instance.database.get("sys_user", key["user"]) if key else None
-        if key is None or user is None or not self.may_log_in(user):
+        if key is None:
             return None
         # A key whose scopes are asked is the client of its session.
         scoped = self._instance.settings.get("api_key_scope") == "asked"
-        return self.session(user, "api_key", key["sys_id"] if scoped else "")
+        return self._of(key["user"], "api_key", key["sys_id"] if scoped else "")
 
     def _load(self, user: Mapping[str, str], scheme: str, client: str) -> Session:
         held = self._held(user)
