@@ -82,6 +82,11 @@ class Change:
         if not (name in self.given and self.row.get(name)):
             self.row[name] = value
 
+    def stamp(self, done: str, moment: str = "") -> None:
+        """Say who did it and when, in `<done>_by` and `<done>_at` or `moment`, unless this write does."""
+        self.fill(f"{done}_by", self.user)
+        self.fill(moment or f"{done}_at", self.now)
+
     def also(self, table: str, row: Row, values: Mapping[str, str], *, system: bool = False) -> None:
         """Change another record along with this one, as who writes this one or as the system.
 

@@ -38,8 +38,7 @@ def resolved(change: Change) -> None:
     if not change.changes_to("state", *_OVER) or change.before("state") in _OVER:
         return
     if change.row["state"] == RESOLVED or not change.row["resolved_at"]:
-        change.fill("resolved_at", change.now)
-        change.fill("resolved_by", change.user)
+        change.stamp("resolved")
     _durations(change)
 
 
@@ -48,16 +47,14 @@ def closed(change: Change) -> None:
     if not change.changes_to("state", CLOSED, CANCELED):
         return
     change.row["active"] = "false"
-    change.fill("closed_at", change.now)
-    change.fill("closed_by", change.user)
+    change.stamp("closed")
 
 
 def reopened(change: Change) -> None:
     """Going back from Resolved or Closed is counted and stamped."""
     if change.before("state") not in _OVER or not change.changes_to("state", *_OPEN):
         return
-    change.fill("reopened_by", change.user)
-    change.fill("reopened_time", change.now)
+    change.stamp("reopened", "reopened_time")
     change.row["reopen_count"] = spans.one_more(change.before("reopen_count"))
 
 
@@ -69,13 +66,18 @@ def hold_reason(change: Change) -> None:
 
 def children(change: Change) -> None:
     """A parent counts its children."""
-    if change.operation == "update" and not change.changes("parent_incident"):
+    counted(change, "parent_incident", "incident", "child_incidents")
+
+
+def counted(change: Change, reference: str, table: str, counter: str) -> None:
+    """A record of `table` that incidents name in `reference` holds in `counter` how many they are."""
+    if change.operation == "update" and not change.changes(reference):
         return
     database = change.instance.database
-    for parent in {change.before("parent_incident"), change.row.get("parent_incident", "")} - {""}:
-        if database.get("incident", parent) is not None:
-            count = str(len(database.find("incident", parent_incident=parent)))
-            database.update("incident", parent, {"child_incidents": count}, system=False)
+    for sys_id in {change.before(reference), change.row.get(reference, "")} - {""}:
+        if database.get(table, sys_id) is not None:
+            count = str(len(database.find("incident", **{reference: sys_id})))
+            database.update(table, sys_id, {counter: count}, system=False)
 
 
 def _durations(change: Change) -> None:

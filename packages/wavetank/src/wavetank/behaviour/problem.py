@@ -26,15 +26,13 @@ def states(change: Change) -> None:
 def resolved(change: Change) -> None:
     """Resolving, or closing at once, stamps who and when."""
     if change.changes_to("state", *_OVER) and change.before("state") not in _OVER:
-        change.fill("resolved_at", change.now)
-        change.fill("resolved_by", change.user)
+        change.stamp("resolved")
 
 
 def reopened(change: Change) -> None:
     """Going back from Resolved or Closed is counted and stamped."""
     if change.before("state") in _OVER and change.changes("state") and change.row["state"] not in _OVER:
-        change.fill("reopened_by", change.user)
-        change.fill("reopened_at", change.now)
+        change.stamp("reopened")
         change.row["reopen_count"] = spans.one_more(change.before("reopen_count"))
 
 
@@ -64,10 +62,4 @@ def incidents(change: Change) -> None:
 
 def related(change: Change) -> None:
     """A problem counts its incidents."""
-    if change.operation == "update" and not change.changes("problem_id"):
-        return
-    database = change.instance.database
-    for sys_id in {change.before("problem_id"), change.row.get("problem_id", "")} - {""}:
-        if database.get("problem", sys_id) is not None:
-            count = str(len(database.find("incident", problem_id=sys_id)))
-            database.update("problem", sys_id, {"related_incidents": count}, system=False)
+    incident.counted(change, "problem_id", "problem", "related_incidents")

@@ -44,8 +44,7 @@ def mark_closed(change: Change) -> None:
     if change.table.name == "incident" or not change.changes_to("state", *closed_states(change)):
         return
     change.row["active"] = "false"
-    change.fill("closed_at", change.now)
-    change.fill("closed_by", change.user)
+    change.stamp("closed")
 
 
 def closer(change: Change) -> None:
@@ -54,8 +53,7 @@ def closer(change: Change) -> None:
         return
     if change.changes_to("active", "false") and change.row["state"] not in _CLOSED_TASK:
         change.row["state"] = "3"
-        change.fill("closed_at", change.now)
-        change.fill("closed_by", change.user)
+        change.stamp("closed")
 
 
 def reopener(change: Change) -> None:
