@@ -12,7 +12,7 @@ import pytest
 from linkspan.cli import run
 from linkspan.flows.setup import Result, apply_all, plan_all
 from linkspan.flows.wiring import Wiring
-from wavetank.pytest_plugin import Wavetank
+from wavetank import Instance
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
@@ -29,7 +29,7 @@ class House:
     """One account ``responder`` on some instances."""
 
     def __init__(
-        self, folder: Path, instances: Iterable[Wavetank], capsys: pytest.CaptureFixture[str]
+        self, folder: Path, instances: Iterable[Instance], capsys: pytest.CaptureFixture[str]
     ) -> None:
         self.folder = folder
         self.instances = {one.name: one for one in instances}
@@ -77,18 +77,18 @@ class House:
         return document
 
 
-def requests_since(instance: Wavetank, number: int = 0) -> list[dict[str, Any]]:
+def requests_since(instance: Instance, number: int = 0) -> list[dict[str, Any]]:
     """What the instance was asked after request ``number``."""
     answer = instance.control(f"requests?since={number}")
     found: list[dict[str, Any]] = answer.get("result", answer) if isinstance(answer, dict) else answer
     return found
 
 
-def last_request(instance: Wavetank) -> int:
+def last_request(instance: Instance) -> int:
     return max((one["n"] for one in requests_since(instance)), default=0)
 
 
-def rows(instance: Wavetank, table: str, query: str = "") -> list[dict[str, Any]]:
+def rows(instance: Instance, table: str, query: str = "") -> list[dict[str, Any]]:
     """Rows as they lie there, past every rule."""
     from urllib.parse import quote
 
@@ -96,7 +96,7 @@ def rows(instance: Wavetank, table: str, query: str = "") -> list[dict[str, Any]
     return found
 
 
-def change(instance: Wavetank, table: str, query: str, **values: str) -> None:
+def change(instance: Instance, table: str, query: str, **values: str) -> None:
     """Change every row that matches, past every rule."""
     matching = rows(instance, table, query)
     assert matching, f"no {table} with {query}"

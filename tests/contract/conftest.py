@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.accounts import surround
-from wavetank.pytest_plugin import Wavetank
+from wavetank import Instance
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +17,6 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tank(wavetank: Wavetank) -> Wavetank:
+def tank(wavetank: Instance) -> Instance:
     """The one instance of a house."""
     return wavetank

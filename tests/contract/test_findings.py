@@ -32,7 +32,7 @@ from linkspan.store import Database
 from linkspan.store import findings as store
 from tests.contract.accounts import House, change, last_request, requests_since, rows
 from tests.contract.test_json_output import shapes, unlike
-from wavetank.pytest_plugin import Wavetank
+from wavetank import Instance
 
 FATES = (
     *("created", "updated", "unchanged", "grouped"),
@@ -110,7 +110,7 @@ class Desk(House):
 
 
 @pytest.fixture
-def desk(wavetank: Wavetank, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+def desk(wavetank: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
     made = Desk(tmp_path, [wavetank], capsys)
     made.source()
     made.apply()

@@ -20,11 +20,11 @@ from linkspan.store.tables import finding as finding_table
 from linkspan.store.tables import sighting as sighting_table
 from tests.contract.accounts import change, rows
 from tests.contract.test_findings import FATES, Desk
-from wavetank.pytest_plugin import Wavetank
+from wavetank import Instance
 
 
 @pytest.fixture
-def desk(wavetank: Wavetank, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+def desk(wavetank: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
     made = Desk(tmp_path, [wavetank], capsys)
     made.source()
     made.apply()

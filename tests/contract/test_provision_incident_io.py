@@ -13,14 +13,14 @@ from linkspan.core.errors import NotAuthorized
 from linkspan.demo.person import Person
 from tests.contract.accounts import House, change, rows
 from tests.fleet import fleet
-from wavetank.pytest_plugin import Wavetank
+from wavetank import Instance
 
 ROLE = "linkspan_follow_ups"
 OPERATIONS = {"create", "read", "write"}
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Wavetank]]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Instance]]:
     with fleet(tmp_path_factory.mktemp("tls"), "demo,incident_io") as found:
         yield found
 

@@ -11,7 +11,7 @@ from linkspan.store.ledger import Ledger
 from linkspan.store.owned import OwnedRecords
 from tests.contract.accounts import House, change, rows
 from tests.fleet import fleet
-from wavetank.pytest_plugin import Wavetank
+from wavetank import Instance
 
 ROLES = {"sn_se.internal_rest_integration", "sn_se.scan_engine_admin"}
 INSTANCES = "sn_se_my_sn_instances"
@@ -19,7 +19,7 @@ PROFILES = "sys_auth_profile_basic"
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Wavetank]]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Instance]]:
     with fleet(tmp_path_factory.mktemp("tls"), "scan_engine") as found:
         yield found
 

@@ -12,20 +12,20 @@ import pytest
 from tests.contract.accounts import House, change, last_request, requests_since, rows, surround
 from tests.contract.test_json_output import shapes, unlike
 from tests.fleet import fleet
-from wavetank.pytest_plugin import Wavetank
+from wavetank import Instance
 
 TABLE = "sn_se_my_sn_instances"
 USER = "user_name=svc.responder"
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Wavetank]]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Instance]]:
     with fleet(tmp_path_factory.mktemp("tls"), "scan_engine") as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def applied(running: Mapping[str, Wavetank], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def applied(running: Mapping[str, Instance], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home after one apply; each instance remembers that moment as ``applied``."""
     folder = tmp_path_factory.mktemp("applied")
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -42,7 +42,7 @@ def applied(running: Mapping[str, Wavetank], tmp_path_factory: pytest.TempPathFa
 def house(
     tmp_path: Path,
     applied: Path,
-    running: Mapping[str, Wavetank],
+    running: Mapping[str, Instance],
     capsys: pytest.CaptureFixture[str],
 ) -> House:
     """The account is on the three instances, and each knows all three."""
@@ -86,7 +86,7 @@ def test_what_is_printed_is_what_is_documented(house: House) -> None:
         assert unlike(shapes()[command], printed) == [], command
 
 
-def remove(instance: Wavetank, table: str, query: str) -> None:
+def remove(instance: Instance, table: str, query: str) -> None:
     for row in rows(instance, table, query):
         instance.control(f"records/{table}/{row['sys_id']}", method="DELETE")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from wavetank.pytest_plugin import Wavetank
+from wavetank import Instance
 
 _SOON = 30_000.0
 
@@ -13,7 +13,7 @@ _SOON = 30_000.0
 class Person:
     """Signed in from the start; every step is one that a page offers."""
 
-    def __init__(self, chromium: Any, instance: Wavetank) -> None:
+    def __init__(self, chromium: Any, instance: Instance) -> None:
         self.url = instance.url
         self.page = chromium.new_context(viewport={"width": 1100, "height": 800}).new_page()
         self.page.set_default_timeout(_SOON)

@@ -23,7 +23,7 @@ from tests.contract.accounts import House, change, last_request, requests_since,
 from tests.contract.intake import plant, there
 from tests.journeys.company import HUB, LINKSPAN, PORTS, Company, at_home, replaced
 from tests.repository import ROOT
-from wavetank.pytest_plugin import Wavetank
+from wavetank import Instance
 
 pytestmark = pytest.mark.timeout(420)
 DATA = ROOT.parent / "shared" / "data"
@@ -46,7 +46,7 @@ class SeiCompany(Company):
 
     example = "harness-sei"
 
-    def __init__(self, folder: Path, instances: Mapping[str, Wavetank], capsys: Any) -> None:
+    def __init__(self, folder: Path, instances: Mapping[str, Instance], capsys: Any) -> None:
         self.port = needs.free_ports(1)
         super().__init__(folder, instances.values(), capsys)
 
@@ -112,7 +112,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def company(
-    tmp_path: Path, wavetank_fleet: Mapping[str, Wavetank], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, wavetank_fleet: Mapping[str, Instance], capsys: pytest.CaptureFixture[str]
 ) -> SeiCompany:
     return SeiCompany(tmp_path, wavetank_fleet, capsys)
 
@@ -181,14 +181,14 @@ def _connect(company: SeiCompany, chromium: Any) -> None:
     assert kinds == {"dev": ("machine", "true"), "qa": ("human", "false"), "prod": ("machine", "true")}
 
 
-def give_password(instance: Wavetank) -> None:
+def give_password(instance: Instance) -> None:
     """What an administrator does on the user's form."""
     line = Line(instance.url, basic(*instance.admin))
     (found,) = line.rows("sys_user", "user_name=svc.sei", "sys_id")
     line.change("sys_user", found["sys_id"], {"user_password": PASSWORD}, input_display=True)
 
 
-def consent(company: SeiCompany, chromium: Any, instance: Wavetank) -> None:
+def consent(company: SeiCompany, chromium: Any, instance: Instance) -> None:
     """The account's person signs in, sees who asks, and allows it."""
     command = [*LINKSPAN, "authorize", "sei-person", "--instance", "qa", "--no-browser", "--timeout", "60"]
     with subprocess.Popen(
@@ -251,7 +251,7 @@ def _validate(company: SeiCompany) -> None:
 # ── reading, and what is not read ────────────────────────────────────────────────────────────────────────
 
 
-def plant_canaries(instance: Wavetank) -> None:
+def plant_canaries(instance: Instance) -> None:
     """Some records of every stream, with a word in every field that is excluded."""
     secret = {name: f"{CANARY} {name}" for name in EXCLUDED if name not in ("comments", "work_notes")}
     line = Line(instance.url, basic(*instance.admin))
@@ -262,7 +262,7 @@ def plant_canaries(instance: Wavetank) -> None:
     change(instance, "sys_user", "user_name=abel.tuter", phone=CANARY, mobile_phone=CANARY, email=CANARY)
 
 
-def plant_example(instance: Wavetank) -> None:
+def plant_example(instance: Instance) -> None:
     """Three incidents with exact stamps, on a day that has no others."""
     made = [
         {
@@ -403,7 +403,7 @@ def _from_inside(company: SeiCompany, url: str) -> None:
 
 
 @pytest.fixture
-def reader(tmp_path: Path, wavetank: Wavetank, capsys: pytest.CaptureFixture[str]) -> House:
+def reader(tmp_path: Path, wavetank: Instance, capsys: pytest.CaptureFixture[str]) -> House:
     """One instance without incidents, and an account of the recipe that ingests them."""
     for row in rows(wavetank, "incident"):
         wavetank.control(f"records/incident/{row['sys_id']}", method="DELETE")
@@ -428,7 +428,7 @@ def ingested(house: House, count: int) -> None:
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the incidents of a developer instance are not at hand")
-def test_the_demo_incidents_of_a_developer_instance(reader: House, wavetank: Wavetank) -> None:
+def test_the_demo_incidents_of_a_developer_instance(reader: House, wavetank: Instance) -> None:
     path = DATA / "servicenow_demo_incidents_rest.csv"
     with path.open(newline="") as file:
         there = [{**row, "state": row["incident_state"]} for row in csv.DictReader(file)]
@@ -442,7 +442,7 @@ def test_the_demo_incidents_of_a_developer_instance(reader: House, wavetank: Wav
 
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="the log of a real instance is not at hand")
-def test_the_incidents_of_a_real_log(reader: House, wavetank: Wavetank) -> None:
+def test_the_incidents_of_a_real_log(reader: House, wavetank: Instance) -> None:
     """The last word of each incident, through the instance and into the warehouse."""
     found = last_words()
     assert len(found) == 24_918

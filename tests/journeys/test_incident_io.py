@@ -18,7 +18,7 @@ from tests.journeys.company import HUB, Company, at_home
 from tests.journeys.person import Person
 from tests.standin import StandIn
 from tests.standin.webhooks import new_secret
-from wavetank.pytest_plugin import Wavetank
+from wavetank import Instance
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 SOON = 30.0
@@ -30,7 +30,7 @@ class IncidentIoCompany(Company):
 
     example = "incident-io"
 
-    def __init__(self, folder: Path, instance: Wavetank, standin: StandIn, capsys: Any) -> None:
+    def __init__(self, folder: Path, instance: Instance, standin: StandIn, capsys: Any) -> None:
         self.standin = standin
         super().__init__(folder, [instance], capsys)
 
@@ -48,7 +48,7 @@ class IncidentIoCompany(Company):
 
 
 @pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wavetank]:
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     needs.require("browser")
     with fleet(tmp_path_factory.mktemp("tls"), "demo,incident_io") as found:
         yield found["dev"]
@@ -57,7 +57,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wavetank]:
 @pytest.fixture
 def company(
     tmp_path: Path,
-    instance: Wavetank,
+    instance: Instance,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[IncidentIoCompany]:
@@ -69,7 +69,7 @@ def company(
 
 
 @pytest.fixture
-def admin(instance: Wavetank, chromium: Any) -> Person:
+def admin(instance: Instance, chromium: Any) -> Person:
     return Person(chromium, instance)
 
 
@@ -84,7 +84,7 @@ def until(look: Callable[[], Any]) -> Any:
 
 @pytest.mark.slow
 def test_the_guide_from_the_first_step_to_follow_ups(
-    company: IncidentIoCompany, admin: Person, instance: Wavetank, monkeypatch: pytest.MonkeyPatch
+    company: IncidentIoCompany, admin: Person, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _account(company, admin, instance)
     _connection(company, monkeypatch)
@@ -96,7 +96,7 @@ def test_the_guide_from_the_first_step_to_follow_ups(
     assert os.environ["INCIDENT_IO_KEY"] not in (company.folder / "hub.log").read_text()
 
 
-def _account(company: IncidentIoCompany, admin: Person, instance: Wavetank) -> None:
+def _account(company: IncidentIoCompany, admin: Person, instance: Instance) -> None:
     """Everything but the access controls, then those by an administrator, then nothing is left."""
     applied = company.command("apply", "--yes")
     (one,) = applied["result"]["instances"].values()
@@ -131,7 +131,7 @@ def _connection(company: IncidentIoCompany, monkeypatch: pytest.MonkeyPatch) -> 
         assert (answer["outcome"], answer["causes"][0]["id"]) == ("fail", cause)
 
 
-def _both_ways(company: IncidentIoCompany, admin: Person, instance: Wavetank) -> None:
+def _both_ways(company: IncidentIoCompany, admin: Person, instance: Instance) -> None:
     standin = company.standin
     declared = standin.declare("Checkout fails", summary="500 since 09:00", severity="Critical")
     standin.say(declared, "Looking at the gateway")

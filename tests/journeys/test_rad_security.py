@@ -15,7 +15,7 @@ from tests.contract.accounts import change, last_request, requests_since, rows
 from tests.fleet import fleet
 from tests.journeys.company import PORTS, Company, at_home
 from tests.journeys.person import Person
-from wavetank.pytest_plugin import Wavetank
+from wavetank import Instance
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 USER = "user_name=svc.rad"
@@ -38,14 +38,14 @@ class RadCompany(Company):
         }
 
 
-def refused_since(instance: Wavetank, number: int) -> list[dict[str, Any]]:
+def refused_since(instance: Instance, number: int) -> list[dict[str, Any]]:
     """Calls with a credential that were refused; preflight also asks as nobody, to see that one is needed."""
     found = requests_since(instance, number)
     return [one for one in found if one["status"] == 401 and one["scheme"] not in ("", "none", None)]
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Wavetank]]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Instance]]:
     needs.require("browser")
     with fleet(tmp_path_factory.mktemp("tls"), "demo") as found:
         yield found
@@ -54,7 +54,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, W
 @pytest.fixture
 def company(
     tmp_path: Path,
-    running: Mapping[str, Wavetank],
+    running: Mapping[str, Instance],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> RadCompany:

@@ -11,7 +11,7 @@ from linkspan.flows.wiring import Wiring
 from tests.contract.accounts import change, rows
 from tests.fleet import fleet
 from tests.journeys.company import Company, at_home
-from wavetank.pytest_plugin import Wavetank
+from wavetank import Instance
 
 pytestmark = pytest.mark.timeout(240)
 USER = "user_name=integration.account"
@@ -28,7 +28,7 @@ class ScanCompany(Company):
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Wavetank]]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Instance]]:
     with fleet(tmp_path_factory.mktemp("tls"), "demo,scan_engine") as found:
         yield found
 
@@ -36,7 +36,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, W
 @pytest.fixture
 def company(
     tmp_path: Path,
-    running: Mapping[str, Wavetank],
+    running: Mapping[str, Instance],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> ScanCompany:

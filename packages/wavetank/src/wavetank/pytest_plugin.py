@@ -14,8 +14,6 @@ import pytest
 
 from wavetank.running import Instance, fleet
 
-Wavetank = Instance
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
