@@ -109,14 +109,10 @@ class Sessions:
 
         ServiceNow docs: Invalidate session after OAuth token expiration.
         """
-        held = self._bound.get(token)
-        if held is not None and self._over(held):
-            self.end(held)
-            held = None
+        held = self._used(self._bound.get(token))
         if held is None:
             self._sweep()
             held = self._bound[token] = self._begin(who, token)
-        held.used = self._instance.clock.seconds()
         return held
 
     def of_person(self, headers: Mapping[bytes, bytes]) -> UiSession | None:
@@ -158,14 +154,7 @@ class Sessions:
 
     def find(self, headers: Mapping[bytes, bytes]) -> UiSession | None:
         """The session a request's cookie names, used once more; None when there is none or it is over."""
-        held = self._open.get(cookie_value(headers))
-        if held is None:
-            return None
-        if self._over(held):
-            self.end(held)
-            return None
-        held.used = self._instance.clock.seconds()
-        return held
+        return self._used(self._open.get(cookie_value(headers)))
 
     def admit(self, held: UiSession, method: str, headers: Mapping[bytes, bytes]) -> Session:
         """Who a REST call on this session is. Raises PlatformError 401, which tells the right token."""
@@ -202,6 +191,16 @@ class Sessions:
         for held in self._open.values():
             if held.who.sys_id == user:
                 held.who = held.who.returned(time_limited.held(self._instance, user))
+
+    def _used(self, held: UiSession | None) -> UiSession | None:
+        """The session, used once more; None when there is none or it is over."""
+        if held is None:
+            return None
+        if self._over(held):
+            self.end(held)
+            return None
+        held.used = self._instance.clock.seconds()
+        return held
 
     def _over(self, held: UiSession) -> bool:
         """Unused for too long, of a token that is over, or of a user who is gone or locked.
