@@ -42,6 +42,7 @@ OTHER = "another incident"
 
 SHELF = Shelf(
     word="incident",
+    other=OTHER,
     table=desk_incident,
     events=desk_event,
     subject="incident_id",
@@ -129,7 +130,6 @@ class Desk:
                 fields,
                 key=key,
                 version=version,
-                otherwise=OTHER,
                 refuse=_refuse_final if by_person else None,
             )
             if not changed:

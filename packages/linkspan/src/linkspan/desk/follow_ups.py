@@ -23,9 +23,9 @@ from linkspan.store import Database
 from linkspan.store.tables import desk_follow_up, desk_follow_up_event
 
 PERSON = "person"
-OTHER = "something else"
 SHELF = Shelf(
     word="follow-up",
+    other="something else",
     table=desk_follow_up,
     events=desk_follow_up_event,
     subject="follow_up_id",
@@ -80,9 +80,7 @@ class FollowUps:
         fields = checked_follow_up(changes, by_person=by_person)
         key = checked_key(key, by_person=by_person)
         with self._database.begin() as transaction:
-            after, changed = SHELF.edit(
-                transaction, follow_up, fields, key=key, version=version, otherwise=OTHER
-            )
+            after, changed = SHELF.edit(transaction, follow_up, fields, key=key, version=version)
             if not changed:
                 return after
             event = SHELF.append_event(transaction, after, origin, incident=after.incident)

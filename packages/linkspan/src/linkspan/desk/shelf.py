@@ -42,13 +42,15 @@ class Shelf(Generic[Kept]):
     """The entries of one kind. Each verb is a few statements in the transaction it is given.
 
     ``word`` is what people call an entry, ``made`` makes one of the columns of ``table``. Rows of
-    ``events`` name their entry in the column ``subject``.
+    ``events`` name their entry in the column ``subject``. ``other`` is what else than the entry at hand a
+    key may have been used for.
     """
 
     def __init__(
         self,
         *,
         word: str,
+        other: str,
         table: Table,
         events: Table,
         subject: str,
@@ -56,6 +58,7 @@ class Shelf(Generic[Kept]):
         made: Callable[..., Kept],
     ) -> None:
         self._word = word
+        self._other = other
         self._numbers = numbers
         self._made = made
         self._subject = subject
@@ -124,16 +127,14 @@ class Shelf(Generic[Kept]):
         *,
         key: str,
         version: int | None,
-        otherwise: str,
         refuse: Callable[[Kept, Mapping[str, str]], None] | None = None,
     ) -> tuple[Kept, bool]:
         """The entry with these fields, and whether that changed it.
 
-        ``otherwise`` names what else ``key`` may have been used for; ``refuse`` may raise when it sees what
-        would change.
+        ``refuse`` may raise when it sees what would change.
         """
         before = self.locked(transaction, entry)
-        if key and already_done(transaction, key, entry, otherwise=otherwise):
+        if key and already_done(transaction, key, entry, otherwise=self._other):
             return before, False
         if version is not None and before.version != version:
             raise self._stale(before)
