@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from wavetank.database.dictionary import Table
-from wavetank.database.expressions import Context
+from wavetank.database.expressions import Context, NotAllowed, evaluate
 from wavetank.database.store import Row
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wavetank.security.who import Session
 
 Operation = Literal["insert", "update", "delete"]
+JAVASCRIPT = "javascript:"
 
 
 @dataclass
@@ -65,6 +66,16 @@ class Change:
         if field is not None and field.is_journal:
             return "", "".join(text for each, text in self.journals if each == name)
         return self.before(name), self.row.get(name, "")
+
+    def value_of(self, text: str) -> str:
+        """A text as it is; of one that begins with "javascript:" the value, "" where it is not understood."""
+        if not text.startswith(JAVASCRIPT):
+            return text
+        try:
+            found = evaluate(text.removeprefix(JAVASCRIPT), self.context)
+        except NotAllowed:
+            return ""
+        return found if isinstance(found, str) else ",".join(found)
 
     def before(self, name: str) -> str:
         """The field's value before this write."""

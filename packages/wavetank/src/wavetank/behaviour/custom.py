@@ -11,12 +11,10 @@ from dataclasses import dataclass
 
 from wavetank.behaviour.change import Change
 from wavetank.behaviour.conditions import matches
-from wavetank.database.expressions import NotAllowed, evaluate
 from wavetank.database.store import Row
 from wavetank.errors import operation_failed
 
 _SAME = re.compile(r"([a-z0-9_]+)SAMEAS([a-z0-9_]+)")
-_JAVASCRIPT = "javascript:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def run(rule: Custom, change: Change) -> None:
         return
     for name, value, field in rule.values:
         if name in change.table.fields:
-            _set(change, name, change.row.get(value, "") if field else _value(change, value))
+            _set(change, name, change.row.get(value, "") if field else change.value_of(value))
     aborted = rule.row["abort_action"] == "true"
     if rule.scripted:
         aborted = change.instance.behaviour.scripting.run(rule.row, change) or aborted
@@ -89,16 +87,6 @@ def _settings(template: str) -> list[tuple[str, str, bool]]:
         elif sign:
             found.append((name, value.replace("\0", "^"), False))
     return found
-
-
-def _value(change: Change, value: str) -> str:
-    if not value.startswith(_JAVASCRIPT):
-        return value
-    try:
-        found = evaluate(value.removeprefix(_JAVASCRIPT), change.context)
-    except NotAllowed:
-        return ""
-    return found if isinstance(found, str) else ",".join(found)
 
 
 def _set(change: Change, name: str, value: str) -> None:

@@ -19,7 +19,6 @@ from wavetank.behaviour.program import Program, Programs
 from wavetank.database import audit, journal
 from wavetank.database.choices import Choices
 from wavetank.database.dictionary import Table
-from wavetank.database.expressions import NotAllowed, evaluate
 from wavetank.database.numbers import Numbers
 from wavetank.database.store import Database, Row
 from wavetank.errors import operation_failed, write_refused
@@ -202,18 +201,13 @@ def _before(change: Change, program: Program) -> None:
 
 def _compute(change: Change, program: Program) -> None:
     """Fill in the defaults that are expressions. A number is drawn only when the caller brings none."""
-    context = change.context
     for name, expression in program.computed:
         if name in change.given:
             continue
         if _NUMBER in expression:
             change.row[name] = change.instance.behaviour.numbers.draw(change.table.name)
-            continue
-        try:
-            value = evaluate(expression, context)
-        except NotAllowed:
-            continue
-        change.row[name] = value if isinstance(value, str) else ",".join(value)
+        else:
+            change.row[name] = change.value_of(expression)
 
 
 def _check_unique(change: Change, names: Iterable[str]) -> None:

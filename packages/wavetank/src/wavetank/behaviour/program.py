@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from wavetank.behaviour import custom
-from wavetank.behaviour.change import Change, Operation
+from wavetank.behaviour.change import JAVASCRIPT, Change, Operation
 from wavetank.behaviour.rules import BUILT_IN
 from wavetank.database import audit
 from wavetank.database.dictionary import Table
@@ -14,7 +14,6 @@ from wavetank.database.store import Database, Row
 
 ENGINES_AT = 1000
 _BUILT_IN = {rule.sys_id: rule for rule in BUILT_IN}
-_JAVASCRIPT = "javascript:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Programs:
         steps = sorted((self._step(row) for row in rows), key=lambda step: step.order)
         before = [step for step in steps if step.when == "before"]
         defaults = {field.name: field.default for field in table.fields.values()}
-        computed = {name: text for name, text in defaults.items() if text.startswith(_JAVASCRIPT)}
+        computed = {name: text for name, text in defaults.items() if text.startswith(JAVASCRIPT)}
         blank = {
             name: ""
             if name in computed
@@ -84,7 +83,7 @@ class Programs:
             blank["sys_class_name"] = table.name
         return Program(
             blank=blank,
-            computed=tuple((name, text.removeprefix(_JAVASCRIPT)) for name, text in computed.items()),
+            computed=tuple(computed.items()),
             unique=tuple(field.name for field in table.fields.values() if field.unique),
             audited=audit.fields_of(self._database, table),
             early=_by_operation([step for step in before if step.order < ENGINES_AT]),
