@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.errors import operation_failed
 from wavetank.security import plugins
+from wavetank.security.remembered import Remembered
 
 if TYPE_CHECKING:
     from wavetank.answers import Scope
@@ -46,28 +47,20 @@ class Addresses:
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._revision = -1
-        self._rules: dict[str, tuple[Range, ...]] = {}
+        self._rules = Remembered(instance, (TABLE, "sys_plugins"), self._read)
 
     @property
     def guarded(self) -> bool:
         """Whether anybody is kept out."""
-        return bool(self._current().get("deny"))
+        return bool(self._rules.now().get("deny"))
 
     def admits(self, address: str) -> bool:
         """Whether requests from an address come in. One that is no address is not looked at."""
-        rules = self._current()
+        rules = self._rules.now()
         caller = read(address)
         if caller is None or not any(each.holds(caller) for each in rules.get("deny", ())):
             return True
         return any(each.holds(caller) for each in rules.get("allow", ()))
-
-    def _current(self) -> Mapping[str, tuple[Range, ...]]:
-        revision = self._instance.database.revision(TABLE, "sys_plugins")
-        if revision != self._revision:
-            self._revision = revision
-            self._rules = self._read()
-        return self._rules
 
     def _read(self) -> dict[str, tuple[Range, ...]]:
         instance = self._instance

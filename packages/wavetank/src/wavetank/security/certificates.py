@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.database.attachments import Reader
 from wavetank.security import plugins
+from wavetank.security.remembered import Remembered
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -31,8 +32,7 @@ class Certificates:
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._revision = -1
-        self._users: dict[str, str] = {}
+        self._users = Remembered(instance, (TABLE, "sys_attachment"), lambda: dict(self._read()))
 
     def user(self, certificate: bytes) -> str:
         """The sys_id of the user a certificate (DER) is mapped to; "" when there is none."""
@@ -41,11 +41,7 @@ class Certificates:
             return ""
         if not instance.plugins.active(plugins.CERTIFICATES):
             return ""
-        revision = instance.database.revision(TABLE, "sys_attachment")
-        if revision != self._revision:
-            self._revision = revision
-            self._users = dict(self._read())
-        return self._users.get(fingerprint(certificate), "")
+        return self._users.now().get(fingerprint(certificate), "")
 
     def _read(self) -> Iterator[tuple[str, str]]:
         database = self._instance.database

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.clock import FORMAT
 from wavetank.security import plugins, signatures
+from wavetank.security.remembered import Remembered
 
 if TYPE_CHECKING:
     from wavetank.behaviour.change import Change
@@ -35,18 +36,13 @@ class Keys:
 
     def __init__(self, instance: "Instance") -> None:
         self._instance = instance
-        self._revision = -1
-        self._known: dict[bytes, Mapping[str, str]] = {}
+        self._known = Remembered(instance, (TABLE,), lambda: dict(self._read()))
 
     def find(self, secret: str) -> Mapping[str, str] | None:
         """The row of the key, whatever its state; None for a key nobody has."""
         if not self._instance.plugins.active(plugins.API_KEYS):
             return None
-        revision = self._instance.database.revision(TABLE)
-        if revision != self._revision:
-            self._revision = revision
-            self._known = dict(self._read())
-        return self._known.get(_digest(secret))
+        return self._known.now().get(_digest(secret))
 
     def good(self, secret: str) -> Mapping[str, str] | None:
         """The row of the key if it is active and not over."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.errors import operation_failed
 from wavetank.security.policies import Policy, Target
+from wavetank.security.remembered import Remembered
 
 if TYPE_CHECKING:
     from wavetank.behaviour.change import Change
@@ -43,16 +44,11 @@ class Machines:
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._revision = -1
-        self._by_user: dict[str, tuple[Control, ...]] = {}
+        self._by_user = Remembered(instance, (TABLE, USERS, "sys_api_access_policy"), self._read)
 
     def admits(self, session: Session, method: str, path: str, table: str) -> bool:
         """Whether a caller may send a request to an API at all; all may who are on no control."""
-        revision = self._instance.database.revision(TABLE, USERS, "sys_api_access_policy")
-        if revision != self._revision:
-            self._revision = revision
-            self._by_user = self._read()
-        controls = self._by_user.get(session.sys_id)
+        controls = self._by_user.now().get(session.sys_id)
         if controls is None:
             return True
         target = Target.of(method, path, table)

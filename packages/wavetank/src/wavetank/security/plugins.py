@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from wavetank.database.shipped import sys_id_for
 from wavetank.errors import operation_failed
 from wavetank.releases import release
+from wavetank.security.remembered import Remembered
 
 if TYPE_CHECKING:
     from wavetank.behaviour.change import Change
@@ -45,16 +46,12 @@ class Plugins:
 
     def __init__(self, instance: "Instance") -> None:
         self._instance = instance
-        self._revision = -1
-        self._active: frozenset[str] = frozenset()
+        self._active = Remembered(instance, ("sys_plugins",), self._read)
 
     def active(self, source: str) -> bool:
         """Whether a plugin and all it needs are active."""
-        revision = self._instance.database.revision("sys_plugins")
-        if revision != self._revision:
-            self._revision = revision
-            self._active = self._read()
-        return source in self._active and all(each in self._active for each in NEEDS.get(source, ()))
+        active = self._active.now()
+        return source in active and all(each in active for each in NEEDS.get(source, ()))
 
     def table(self, name: str) -> "Table | None":
         """The table, or None when the instance, or an active plugin, brings no such table."""

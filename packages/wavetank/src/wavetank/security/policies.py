@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote_plus
 from wavetank.errors import PlatformError
 from wavetank.security import plugins, signatures
 from wavetank.security.credentials import Presented, Scheme
+from wavetank.security.remembered import Remembered
 
 if TYPE_CHECKING:
     from wavetank.behaviour.change import Change
@@ -40,7 +41,6 @@ SOURCES = (
     "hmac_config",
     "sys_plugins",
     "sys_properties",
-    "oauth_entity",
 )
 FIRST_ONLY = "glide.security.response.authenticate.header.auth_profile.first_scheme_only"
 BASIC, BEARER = 'BASIC realm="Service-now"', 'BEARER realm="Service-now"'
@@ -189,17 +189,16 @@ class Policies:
 
     def __init__(self, instance: "Instance") -> None:
         self._instance = instance
-        self._revision = -1
-        self._active: tuple[Policy, ...] = ()
-        self._restricted: frozenset[str] = frozenset()
+        self._active = Remembered(instance, SOURCES, self._read)
+        self._restricted = Remembered(instance, ("oauth_entity",), self._read_restricted)
 
     def of(self, method: str, path: str, table: str) -> Policy | None:
         """The one policy that decides about a request; None when no active one covers it."""
-        self._refresh()
-        if not self._active:
+        active = self._active.now()
+        if not active:
             return None
         target = Target.of(method, path, table)
-        return next((policy for policy in self._active if policy.covers(target)), None)
+        return next((policy for policy in active if policy.covers(target)), None)
 
     def admit(self, policy: Policy | None, session: "Session") -> bool:
         """Whether the way a session was proven is taken where this policy decides.
@@ -207,8 +206,7 @@ class Policies:
         A client whose token restriction is enforced reaches only what a policy with an OAuth profile of its
         own covers (ServiceNow docs: Create an endpoint for external clients).
         """
-        self._refresh()
-        if session.client in self._restricted and (policy is None or not policy.mapped):
+        if session.client in self._restricted.now() and (policy is None or not policy.mapped):
             return False
         return policy is None or policy.takes(session.scheme, session.client)
 
@@ -234,13 +232,10 @@ class Policies:
             repeated=tuple(("WWW-Authenticate", each) for each in others),
         )
 
-    def _refresh(self) -> None:
-        revision = self._instance.database.revision(*SOURCES)
-        if revision != self._revision:
-            self._revision = revision
-            self._active = self._read()
-            entities = self._instance.database.find("oauth_entity", enforce_token_restrictions="true")  # noqa: S106
-            self._restricted = frozenset(row["sys_id"] for row in entities)
+    def _read_restricted(self) -> frozenset[str]:
+        """The registry entries whose token restriction is enforced."""
+        entities = self._instance.database.find("oauth_entity", enforce_token_restrictions="true")  # noqa: S106
+        return frozenset(row["sys_id"] for row in entities)
 
     def _read(self) -> tuple[Policy, ...]:
         instance = self._instance
