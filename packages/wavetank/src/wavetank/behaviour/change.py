@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from wavetank.database.dictionary import Table
 from wavetank.database.expressions import Context, NotAllowed, evaluate
 from wavetank.database.store import Row
+from wavetank.errors import PlatformError, operation_failed
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -92,6 +93,12 @@ class Change:
         """Set a field unless this write gives it a value."""
         if not (name in self.given and self.row.get(name)):
             self.row[name] = value
+
+    def taken(self) -> PlatformError:
+        """The refusal of a write that another record stands in the way of."""
+        return operation_failed(
+            f"Error during {self.operation} of record: Unique Key violation detected by database"
+        )
 
     def stamp(self, done: str, moment: str = "") -> None:
         """Say who did it and when, in `<done>_by` and `<done>_at` or `moment`, unless this write does."""

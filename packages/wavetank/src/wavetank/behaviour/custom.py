@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from wavetank.behaviour.change import Change
 from wavetank.behaviour.conditions import matches
 from wavetank.database.store import Row
-from wavetank.errors import operation_failed
+from wavetank.errors import PlatformError, operation_failed
 
 _SAME = re.compile(r"([a-z0-9_]+)SAMEAS([a-z0-9_]+)")
 
@@ -46,17 +46,22 @@ def run(rule: Custom, change: Change) -> None:
     for name, value, field in rule.values:
         if name in change.table.fields:
             _set(change, name, change.row.get(value, "") if field else change.value_of(value))
-    aborted = rule.row["abort_action"] == "true"
+    aborts = rule.row["abort_action"] == "true"
     if rule.scripted:
-        aborted = change.instance.behaviour.scripting.run(rule.row, change) or aborted
-    if aborted and rule.before:
+        aborts = change.instance.behaviour.scripting.run(rule.row, change) or aborts
+    if aborts and rule.before:
         abort(change, rule.row["name"], rule.row["sys_id"])
 
 
 def abort(change: Change, name: str, sys_id: str) -> None:
     """Refuse the operation in a rule's name."""
-    raise operation_failed(
-        f"Operation against file '{change.table.name}' was aborted by Business Rule '{name}^{sys_id}'."
+    raise aborted(change.table.name, name, sys_id)
+
+
+def aborted(table: str, name: str, sys_id: str) -> PlatformError:
+    """The refusal of an operation in a rule's name."""
+    return operation_failed(
+        f"Operation against file '{table}' was aborted by Business Rule '{name}^{sys_id}'."
         f" Business Rule Stack:{name}"
     )
 

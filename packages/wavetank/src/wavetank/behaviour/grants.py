@@ -59,9 +59,7 @@ def single(change: Change) -> None:
         return
     held = change.instance.database.find("sys_user_has_role", user=row["user"], role=row["role"])
     if any(each["inherited"] != "true" and each["sys_id"] != row["sys_id"] for each in held):
-        raise operation_failed(
-            f"Error during {change.operation} of record: Unique Key violation detected by database"
-        )
+        raise change.taken()
 
 
 def not_deleted(change: Change) -> None:

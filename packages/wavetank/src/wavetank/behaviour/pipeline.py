@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from wavetank.behaviour import archive, cascade
-from wavetank.behaviour.change import Change, Operation
+from wavetank.behaviour.change import Change
 from wavetank.behaviour.engines import Engines
 from wavetank.behaviour.metrics import Metrics
 from wavetank.behaviour.program import Program, Programs
@@ -21,7 +21,7 @@ from wavetank.database.choices import Choices
 from wavetank.database.dictionary import Table
 from wavetank.database.numbers import Numbers
 from wavetank.database.store import Database, Row
-from wavetank.errors import operation_failed, write_refused
+from wavetank.errors import write_refused
 
 if TYPE_CHECKING:
     from wavetank.behaviour.scripting import Scripts
@@ -217,11 +217,7 @@ def _check_unique(change: Change, names: Iterable[str]) -> None:
             continue
         other = change.instance.database.first(change.table.name, **{name: value})
         if other is not None and other["sys_id"] != change.row["sys_id"]:
-            raise _collision(change.operation)
-
-
-def _collision(operation: Operation) -> Exception:
-    return operation_failed(f"Error during {operation} of record: Unique Key violation detected by database")
+            raise change.taken()
 
 
 def _stamped(table: Table, names: Iterable[str], now: str) -> Row:
@@ -238,7 +234,7 @@ def _stored_insert(change: Change) -> Row:
     try:
         stored = change.instance.database.insert(change.table.name, row, by=change.user_name)
     except sqlite3.IntegrityError as error:
-        raise _collision("insert") from error
+        raise change.taken() from error
     change.row = stored
     return stored
 

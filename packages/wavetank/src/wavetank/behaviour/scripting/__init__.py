@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from wavetank.behaviour.custom import aborted
 from wavetank.behaviour.scripting.engine import (
     Engine,
     Kind,
@@ -20,7 +21,6 @@ from wavetank.behaviour.scripting.engine import (
     ScriptStopped,
 )
 from wavetank.behaviour.scripting.host import LACKING, Asked, Narrowing, Writing
-from wavetank.errors import PlatformError, operation_failed
 
 if TYPE_CHECKING:
     from wavetank.behaviour.change import Change
@@ -128,11 +128,11 @@ class Scripts:
             return work()
         except ScriptStopped as error:
             self._tell(asked, source, rule["sys_id"], _why(error), again=True)
-            raise _stopped(rule, asked) from None
+            raise aborted(asked.table, rule["name"], rule["sys_id"]) from None
         except (ScriptFailed, NotBuilt) as error:
             self._tell(asked, source, rule["sys_id"], _why(error), again=True)
             if self._instance.settings.get("script_failure") == "aborts":
-                raise _stopped(rule, asked) from None
+                raise aborted(asked.table, rule["name"], rule["sys_id"]) from None
             return None
         finally:
             self._log(asked, source)
@@ -183,10 +183,3 @@ def _source(rule: Row) -> str:
 
 def _why(error: BaseException) -> str:
     return f"{error} is not built here" if isinstance(error, NotBuilt) else str(error)
-
-
-def _stopped(rule: Row, asked: Asked) -> PlatformError:
-    return operation_failed(
-        f"Operation against file '{asked.table}' was aborted by Business Rule"
-        f" '{rule['name']}^{rule['sys_id']}'. Business Rule Stack:{rule['name']}"
-    )
