@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wavetank.database import formats
+from wavetank.database import formats, listing
 from wavetank.database.choices import Choices
 from wavetank.database.dictionary import Field, Table
+from wavetank.database.display import Renderer
 from wavetank.database.formats import Style
 from wavetank.database.values import DROPPED, Reader
 
@@ -300,3 +302,19 @@ def test_a_reference_key_cannot_break_out(admin: Any, key: str) -> None:
             "sysparm_query": f"u_friend.user_nameISEMPTY^sys_id={made['sys_id']}",
         }
         assert len(admin.get("incident", **asked)) <= 1
+
+
+def test_display_fields_that_lead_in_a_circle_are_followed_once_round(database: Any) -> None:
+    for name in ("u_left", "u_right"):
+        database.insert("sys_db_object", {"name": name, "label": name, "ws_access": "true"})
+    for name, other in (("u_left", "u_right"), ("u_right", "u_left")):
+        entry = {"name": name, "element": "u_other", "internal_type": "reference", "reference": other}
+        database.insert("sys_dictionary", {**entry, "display": "true", "active": "true"})
+    left = database.insert("u_left", {})["sys_id"]
+    right = database.insert("u_right", {"u_other": left})["sys_id"]
+    database.update("u_left", left, {"u_other": right})
+    table = database.known("u_left")
+    style = Style("true", "", "UTC", "%Y-%m-%d", "%H:%M:%S")
+    renderer = Renderer(database, Choices(database), table, ["u_other"], style)
+    (text,) = renderer.texts(listing.record(database, table, left)).values()
+    assert json.loads(text) == {"u_other": right}

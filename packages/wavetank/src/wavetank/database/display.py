@@ -235,9 +235,15 @@ def _link_target(field: Field) -> str:
     return f"{field.reference}{'/' if field.key == 'sys_id' else f'?{field.key}='}"
 
 
-def _names(database: Database, target: Table, key: str, values: set[str]) -> dict[str, str]:
-    """{value: display value} of referenced records; the display field may itself be a reference."""
+def _names(
+    database: Database, target: Table, key: str, values: set[str], above: tuple[str, ...] = ()
+) -> dict[str, str]:
+    """{value: display value} of referenced records; the display field may itself be a reference.
+
+    `above` are the tables that led here: display fields that lead in a circle are followed once round.
+    """
     display = target.fields[target.display]
+    passed = (*above, target.name)
     sql = (
         f'SELECT "{key}", "{target.display}" FROM "{target.root}"'  # noqa: S608
         f' WHERE "{key}" IN (SELECT value COLLATE NOCASE FROM json_each(?))'
@@ -245,8 +251,8 @@ def _names(database: Database, target: Table, key: str, values: set[str]) -> dic
     found = dict(database.execute(sql, [msgspec.json.encode(sorted(values)).decode()]).fetchall())
     if display.is_reference:
         further = database.dictionary.table(display.reference)
-        if further is not None and further.name != target.name:
-            names = _names(database, further, display.key, set(found.values()) - {""})
+        if further is not None and further.name not in passed:
+            names = _names(database, further, display.key, set(found.values()) - {""}, passed)
             found = {each: names.get(value, "") for each, value in found.items()}
     lowered = {each.lower(): shown for each, shown in found.items()}
     return {value: shown for value in values if (shown := lowered.get(value.lower())) is not None}
