@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring as quoted
 
-import msgspec
-
 from wavetank.database import formats, journal, listing
 from wavetank.database.choices import Choices
 from wavetank.database.dictionary import INTEGERS, Field, Table
@@ -248,7 +246,7 @@ def _names(
         f'SELECT "{key}", "{target.display}" FROM "{target.root}"'  # noqa: S608
         f' WHERE "{key}" IN (SELECT value COLLATE NOCASE FROM json_each(?))'
     )
-    found = dict(database.execute(sql, [msgspec.json.encode(sorted(values)).decode()]).fetchall())
+    found = dict(database.execute(sql, [listing.packed(sorted(values))]).fetchall())
     if display.is_reference:
         further = database.dictionary.table(display.reference)
         if further is not None and further.name not in passed:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-import msgspec
-
+from wavetank.database import listing
 from wavetank.database.dictionary import Table
 from wavetank.database.store import Database, Row
 
@@ -47,7 +46,7 @@ def texts(
         f" WHERE j.element_id IN (SELECT value FROM json_each(?)) AND j.element IN ({marks})"
         " ORDER BY j.sys_created_on DESC, j.rowid DESC"
     )
-    params = [msgspec.json.encode(list(sys_ids)).decode(), *sorted(read)]
+    params = [listing.packed(sys_ids), *sorted(read)]
     found: dict[tuple[str, str], list[str]] = {}
     for sys_id, element, value, created, by, name in database.execute(sql, params):
         label = table.fields[element].label
