@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 DATE_TIMES = frozenset({"glide_date_time", "due_date"})
 DATES = DATE_TIMES | {"glide_date"}
 INTEGERS = frozenset({"integer", "longint", "long"})
-NUMBERS = INTEGERS | {"decimal", "float", "currency", "price"}
+MONEY = frozenset({"currency", "price"})
+NUMBERS = INTEGERS | MONEY | {"decimal", "float"}
 JOURNALS = frozenset({"journal_input", "journal", "journal_list"})
 REFERENCES = frozenset({"reference", "domain_id", "document_id"})
 PASSWORDS = frozenset({"password", "password2"})

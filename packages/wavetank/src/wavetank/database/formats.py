@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Literal
 
-from wavetank.database.dictionary import INTEGERS, PASSWORDS, Dictionary, Field
+from wavetank.database.dictionary import INTEGERS, MONEY, PASSWORDS, Dictionary, Field
 from wavetank.database.expressions import to_local
 
 Mode = Literal["false", "true", "all"]
@@ -36,7 +36,6 @@ _JAVA: Mapping[str, tuple[tuple[int, str], ...]] = {
     "z": ((1, "%Z"),),
 }
 _PART = re.compile(r"'(?P<quoted>[^']*)'|(?P<letter>[A-Za-z])(?P=letter)*|.", re.DOTALL)
-MONEY = frozenset({"currency", "price"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import Any
 
 from wavetank.database.choices import Choices
-from wavetank.database.dictionary import INTEGERS, PASSWORDS, Field, Table
+from wavetank.database.dictionary import INTEGERS, MONEY, PASSWORDS, Field, Table
 from wavetank.database.expressions import FORMAT, to_utc, zone
-from wavetank.database.formats import CURRENCY, MONEY, SYMBOL, strptime_format
+from wavetank.database.formats import CURRENCY, SYMBOL, strptime_format
 from wavetank.database.store import Database
 
 _INTEGER = re.compile(r"[+-]?\d+")
