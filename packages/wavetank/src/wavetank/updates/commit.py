@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.behaviour import pipeline
 from wavetank.errors import PlatformError
+from wavetank.packs.writing import defaults
 from wavetank.security import roles
 from wavetank.security.access import ELEVATED
 from wavetank.security.passwords import MARK
@@ -54,9 +55,9 @@ def commit(instance: Instance, row: Row, by: str = "system") -> Row:
     """
     if row["state"] != "previewed":
         raise NotCommitted(f"An update set in the state {row['state'] or 'empty'!r} cannot be committed")
-    if retrieved.problems(instance, row["sys_id"], unresolved=True):
-        raise NotCommitted("The update set has preview problems that are not resolved")
     found = retrieved.problems(instance, row["sys_id"])
+    if not all(problem["status"] for problem in found):
+        raise NotCommitted("The update set has preview problems that are not resolved")
     skipped = {problem["remote_update"] for problem in found if problem["status"] == "skipped"}
     try:
         with instance.database.transaction():
@@ -133,8 +134,8 @@ def _write(instance: Instance, update: Update, record: Record, here: Row | None,
         values.setdefault("sys_mod_count", str(int(here["sys_mod_count"] or 0) + 1))
         instance.database.update(record.table, record.sys_id, values, system=False)
         return
-    defaults = retrieved.defaults(instance, record.table)
-    instance.database.insert(record.table, {**defaults, **values, "sys_id": record.sys_id}, by=by)
+    start = defaults(instance.database, record.table)
+    instance.database.insert(record.table, {**start, **values, "sys_id": record.sys_id}, by=by)
 
 
 def _write_schema(instance: Instance, record: Record, here: Row | None, values: Mapping[str, str]) -> None:

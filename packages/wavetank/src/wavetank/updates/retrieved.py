@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wavetank.packs.writing import defaults
 from wavetank.updates.unload import DELETE, SETS, UPDATES, BadUnload, Record, Unload, payload, read
 
 if TYPE_CHECKING:
@@ -118,12 +119,6 @@ def local(instance: Instance, record: Record) -> Row | None:
     return instance.database.get(record.table, record.sys_id)
 
 
-def defaults(instance: Instance, table: str) -> dict[str, str]:
-    """What a new record of the table holds where nothing else is said."""
-    fields = instance.database.known(table).fields.values()
-    return {f.name: f.default for f in fields if f.default and not f.default.startswith("javascript:")}
-
-
 def _put(instance: Instance, record: Record, besides: Mapping[str, str], by: str) -> Row:
     known = instance.database.known(record.table)
     given = {name: value for name, value in record.values.items() if name in known.fields}
@@ -133,7 +128,7 @@ def _put(instance: Instance, record: Record, besides: Mapping[str, str], by: str
     filled = {name: value for name, value in values.items() if value}
     sys_id = {"sys_id": record.sys_id} if record.sys_id else {}
     return instance.database.insert(
-        record.table, {**defaults(instance, record.table), **filled, **sys_id}, by=by
+        record.table, {**defaults(instance.database, record.table), **filled, **sys_id}, by=by
     )
 
 
