@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from wavetank.security import roles
+from wavetank.security.names import listed
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -32,7 +33,7 @@ def at_login(instance: "Instance", user: str) -> None:
     held = {row["role"] for row in database.find("sys_user_has_role", user=user)}
     names = {role["name"] for each in held if (role := database.get("sys_user_role", each))}
     internal = database.first("sys_user_role", name=INTERNAL)
-    if internal is None or names & ({INTERNAL, EXTERNAL} | _named(instance.property(EXCLUDED))):
+    if internal is None or names & ({INTERNAL, EXTERNAL} | listed(instance.property(EXCLUDED))):
         return
     grant = {
         "user": user,
@@ -62,7 +63,3 @@ def collision(instance: "Instance", table: str, row: Mapping[str, str], users: I
 def _both(instance: "Instance") -> set[str]:
     rows = (instance.database.first("sys_user_role", name=name) for name in (INTERNAL, EXTERNAL))
     return {row["sys_id"] if row else "\0" for row in rows}
-
-
-def _named(text: str) -> set[str]:
-    return {each.strip() for each in text.split(",")} - {""}

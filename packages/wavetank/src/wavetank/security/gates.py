@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.errors import api_refused, table_refused, unknown_resource
 from wavetank.security import restriction, scopes
+from wavetank.security.names import listed
 from wavetank.security.who import Session
 
 if TYPE_CHECKING:
@@ -45,9 +46,5 @@ def admit(instance: "Instance", session: Session, method: str, path: str, table:
 
 def _switched_on(instance: "Instance", name: str) -> bool:
     """Whether an API is there: all are, unless a property names those that are or are not."""
-    enabled, disabled = (_named(instance.property(each)) for each in (ENABLED, DISABLED))
+    enabled, disabled = (listed(instance.property(each)) for each in (ENABLED, DISABLED))
     return not name or (name not in disabled and (not enabled or name in enabled))
-
-
-def _named(text: str) -> set[str]:
-    return {each.strip() for each in text.split(",")} - {""}

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote_plus
 from wavetank.errors import PlatformError
 from wavetank.security import plugins, signatures
 from wavetank.security.credentials import Presented, Scheme
+from wavetank.security.names import listed
 from wavetank.security.remembered import Remembered
 
 if TYPE_CHECKING:
@@ -257,7 +258,7 @@ class Policies:
             name: whole or row[f"apply_all_{name}"] == "true" for name in ("methods", "resources", "versions")
         }
         version = row["version"] if row["version"] not in _LATEST else ""
-        named = frozenset(name.strip() for name in row["api_tablename"].split(",") if name.strip())
+        named = frozenset(listed(row["api_tablename"]))
         for_tables = row["api_path"] == PATHS[TABLE_API] and row.get("apply_all_tables", "true") != "true"
         return Policy(
             path=None if everywhere else row["api_path"].strip("/"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.errors import write_refused
 from wavetank.security import roles
+from wavetank.security.names import listed
 
 if TYPE_CHECKING:
     from wavetank.behaviour.change import Change
@@ -91,10 +92,10 @@ def exempt(user: Mapping[str, str], held: frozenset[str], properties: Mapping[st
     """
     if properties.get(FAMILY + "allow_wsao", "true") == "true" and user["web_service_access_only"] == "true":
         return True
-    allowed = _names(properties.get(FAMILY + "allowed_roles", ROLE))
+    allowed = listed(properties.get(FAMILY + "allowed_roles", ROLE))
     if properties.get(FAMILY + "allow_snc_external", "true") == "true":
         allowed |= {"snc_external"}
-    return bool(allowed & held) or user["sys_id"] in _names(properties.get(FAMILY + "allowed_users", ""))
+    return bool(allowed & held) or user["sys_id"] in listed(properties.get(FAMILY + "allowed_users", ""))
 
 
 def track(instance: "Instance", user: Mapping[str, str]) -> None:
@@ -150,7 +151,3 @@ def _carry_out(instance: "Instance", row: "Row") -> None:
             database.delete("sys_user_has_role", held["sys_id"])
         roles.rebuild(instance, [row["user"]])
     database.update(EXCEPTIONS, row["sys_id"], {"action_taken": "true"}, system=False)
-
-
-def _names(text: str) -> set[str]:
-    return {name.strip() for name in text.split(",") if name.strip()}

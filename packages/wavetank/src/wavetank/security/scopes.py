@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from wavetank.errors import PlatformError
 from wavetank.security.keys import TABLE as KEYS
+from wavetank.security.names import listed
 from wavetank.security.policies import Target, fits
 
 if TYPE_CHECKING:
@@ -103,8 +104,7 @@ def _read(instance: "Instance") -> _Known:
             for row in database.find(ENTITIES)
         }
         for row in database.find(KEYS):
-            scopes = (each.strip() for each in row["auth_scope"].split(","))
-            clients[row["sys_id"]] = ("", frozenset(filter(None, scopes)))
+            clients[row["sys_id"]] = ("", frozenset(listed(row["auth_scope"])))
         bound = (_bound(row) for row in database.find(BOUND, active="true") if row["api_path"])
         names = {row["sys_id"]: row["name"] for row in database.find(SCOPES)}
         known = _known[instance] = (revision, _Known(clients, tuple(bound), names))
