@@ -64,8 +64,7 @@ def create(options: Options) -> tuple[Instance, Front]:
     Raises ValueError for an unknown release or pack, sqlite3.Error for a file that is no database.
     """
     instance = _instance(options)
-    apis = Starlette(routes=api_routes())
-    apis.state.instance = instance
+    apis = apis_for(instance)
     apis.state.control = options.control
     surface = control_surface(instance) if options.control else None
     return instance, Front(instance, apis, surface)
