@@ -105,13 +105,10 @@ class Reply:
 async def _answer(request: Request) -> Response:
     instance: Instance = request.app.state.instance
     accept = request.headers.get("accept", "")
-    try:
-        if media.wanted(accept) != "json":
-            raise errors.not_acceptable(accept)
-        number, items = _read(await request.body(), request.headers.get("content-type", ""))
-        return await _served(request, instance, number, items)
-    except PlatformError as error:
-        return media.refused(error, accept)
+    if media.wanted(accept) != "json":
+        raise errors.not_acceptable(accept)
+    number, items = _read(await request.body(), request.headers.get("content-type", ""))
+    return await _served(request, instance, number, items)
 
 
 async def _served(request: Request, instance: Instance, number: str, items: list[Item]) -> Response:

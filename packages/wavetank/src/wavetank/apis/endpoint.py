@@ -1,4 +1,4 @@
-"""What every endpoint of a REST API does around its own work: the body, the lock, and how errors are said."""
+"""What every endpoint of a REST API does around its own work: the body, the lock, the caller's format."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wavetank import errors
-from wavetank.apis import media
-from wavetank.errors import PlatformError
 
 if TYPE_CHECKING:
     from wavetank.instance import Instance
@@ -21,17 +19,14 @@ Work = Callable[[Request, "Instance", bytes], Response]
 def endpoint(work: Work) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint that answers with what `work` makes of a request, while nobody else touches the instance.
 
-    A PlatformError that `work` raises is answered in the format the caller takes.
+    A PlatformError that `work` raises is the front door's to say.
     """
 
     async def answer(request: Request) -> Response:
         body = await request.body()
         instance: Instance = request.app.state.instance
-        try:
-            with instance.lock:
-                return work(request, instance, body)
-        except PlatformError as error:
-            return media.refused(error, request.headers.get("accept", ""))
+        with instance.lock:
+            return work(request, instance, body)
 
     return answer
 

@@ -92,15 +92,6 @@ def answer(kind: Kind, value: Any, status: int = 200, headers: Mapping[str, str]
     return Response(packed(kind, value), status, dict(headers or {}), media_type=CONTENT_TYPES[kind])
 
 
-def refused(error: PlatformError, accept: str) -> Response:
-    """The response to a request that failed, in the format it asked for if that can be told."""
-    kind = kind_for_refusal(accept)
-    made = answer(kind, error.body(), error.status, error.headers)
-    for name, text in error.repeated:
-        made.headers.append(name, text)
-    return made
-
-
 def refusal(error: PlatformError, accept: str) -> tuple[bytes, bytes]:
     """Content type and body of an error answer."""
     kind = kind_for_refusal(accept)

@@ -10,7 +10,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from wavetank import errors
-from wavetank.apis import media
 from wavetank.apis.attachment import limits, refusals
 from wavetank.apis.attachment.form import Form, Unreadable
 from wavetank.apis.attachment.records import TABLE, address, answer, metadata, params_of
@@ -19,7 +18,6 @@ from wavetank.clock import FORMAT
 from wavetank.clock import parse as moment
 from wavetank.database import attachments as contents
 from wavetank.database.attachments import Spool, TooBig
-from wavetank.errors import PlatformError
 from wavetank.security import attachments as rights
 from wavetank.security import virus_scan
 
@@ -50,8 +48,6 @@ def _guarded(receive: Receive) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             return await receive(request, request.app.state.instance)
-        except PlatformError as error:
-            return media.refused(error, request.headers.get("accept", ""))
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
 
