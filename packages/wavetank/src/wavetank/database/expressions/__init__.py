@@ -7,6 +7,7 @@ script").
 
 from wavetank.database.expressions.context import Context, Rows
 from wavetank.database.expressions.evaluation import evaluate
+from wavetank.database.expressions.language import SCRIPT
 from wavetank.database.expressions.moments import (
     FORMAT,
     NotAllowed,
@@ -20,6 +21,7 @@ from wavetank.database.expressions.moments import (
 
 __all__ = [
     "FORMAT",
+    "SCRIPT",
     "Context",
     "NotAllowed",
     "Rows",

@@ -12,6 +12,8 @@ from functools import lru_cache
 
 from wavetank.database.expressions.moments import NotAllowed
 
+# What begins a value that is an expression.
+SCRIPT = "javascript:"
 LONGEST = 4_000
 DEEPEST = 24
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from wavetank.database.dictionary import DATES
-from wavetank.database.expressions import end, floor, shift, to_utc
+from wavetank.database.expressions import SCRIPT, end, floor, shift, to_utc
 from wavetank.database.query.calendars import away_sql, part_sql
 from wavetank.database.query.comparing import between, compared, negated
 from wavetank.database.query.scope import NEVER, Builder, Scope, Sql
-from wavetank.database.query.values import SCRIPT, parts_of, value_of
+from wavetank.database.query.values import parts_of, value_of
 from wavetank.database.references import Column
 
 _SIGNS = {"GT": ">", "GE": ">=", "LT": "<", "LE": "<=", "EE": "="}

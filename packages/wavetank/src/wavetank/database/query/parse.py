@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wavetank.database.expressions import SCRIPT
+
 TEXT_SEARCH = "123TEXTQUERY321"
 TEXT_GROUP = "123TEXTINDEXGROUP321"
 # First every word, and any of them when that finds nothing (ServiceNow docs: "Change Management API").
@@ -106,8 +108,8 @@ def parse(encoded: str, *, join_conditions: str = "all") -> Query:
     `join_conditions` says how many of the conditions after a JOIN are its own: all of them up to the next
     order, block or query on related rows, or the first and its alternatives.
     """
-    if encoded.startswith("javascript:"):
-        return Query(script=encoded.removeprefix("javascript:"))
+    if encoded.startswith(SCRIPT):
+        return Query(script=encoded.removeprefix(SCRIPT))
     return _Reader(_terms(encoded), join_conditions, 0).query()
 
 

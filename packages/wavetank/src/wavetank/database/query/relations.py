@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wavetank.database.expressions import NotAllowed, evaluate
+from wavetank.database.expressions import SCRIPT, NotAllowed, evaluate
 from wavetank.database.query.comparing import one_of
 from wavetank.database.query.parse import Condition, Join, Query, Related
 from wavetank.database.query.scope import (
@@ -140,7 +140,7 @@ def _option(scope: Scope, sys_id: str) -> list[str]:
     if row.get("active") == "false":
         return []
     try:
-        found = evaluate(row["script"].removeprefix("javascript:"), scope.context)
+        found = evaluate(row["script"].removeprefix(SCRIPT), scope.context)
     except NotAllowed:
         return []
     values = found if isinstance(found, list) else found.split(",")

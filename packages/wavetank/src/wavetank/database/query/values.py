@@ -6,11 +6,10 @@ import re
 from functools import lru_cache
 
 from wavetank.database.dictionary import DATE_TIMES, INTEGERS, MONEY, Field
-from wavetank.database.expressions import evaluate, to_local, to_utc, zone
+from wavetank.database.expressions import SCRIPT, evaluate, to_local, to_utc, zone
 from wavetank.database.query.scope import Scope
 from wavetank.database.references import Column
 
-SCRIPT = "javascript:"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _WHOLE = re.compile(r"[+-]?\d{1,30}(?:\.0*)?")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?")
