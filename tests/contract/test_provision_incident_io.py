@@ -12,8 +12,8 @@ from linkspan.core import clock
 from linkspan.core.errors import NotAuthorized
 from linkspan.demo.person import Person
 from tests.contract.accounts import House, change, rows
-from tests.fleet import fleet
 from wavetank import Instance
+from wavetank.running import fleet
 
 ROLE = "linkspan_follow_ups"
 OPERATIONS = {"create", "read", "write"}
@@ -21,7 +21,7 @@ OPERATIONS = {"create", "read", "write"}
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Instance]]:
-    with fleet(tmp_path_factory.mktemp("tls"), "demo,incident_io") as found:
+    with fleet(pack="demo,incident_io", tls_dir=tmp_path_factory.mktemp("tls")) as found:
         yield found
 
 

@@ -10,8 +10,8 @@ from linkspan.flows.setup import apply_all, plan_all
 from linkspan.store.ledger import Ledger
 from linkspan.store.owned import OwnedRecords
 from tests.contract.accounts import House, change, rows
-from tests.fleet import fleet
 from wavetank import Instance
+from wavetank.running import fleet
 
 ROLES = {"sn_se.internal_rest_integration", "sn_se.scan_engine_admin"}
 INSTANCES = "sn_se_my_sn_instances"
@@ -20,7 +20,7 @@ PROFILES = "sys_auth_profile_basic"
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Instance]]:
-    with fleet(tmp_path_factory.mktemp("tls"), "scan_engine") as found:
+    with fleet(pack="scan_engine", tls_dir=tmp_path_factory.mktemp("tls")) as found:
         yield found
 
 

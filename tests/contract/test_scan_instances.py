@@ -11,8 +11,8 @@ import pytest
 
 from tests.contract.accounts import House, change, last_request, requests_since, rows, surround
 from tests.contract.test_json_output import shapes, unlike
-from tests.fleet import fleet
 from wavetank import Instance
+from wavetank.running import fleet
 
 TABLE = "sn_se_my_sn_instances"
 USER = "user_name=svc.responder"
@@ -20,7 +20,7 @@ USER = "user_name=svc.responder"
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Instance]]:
-    with fleet(tmp_path_factory.mktemp("tls"), "scan_engine") as found:
+    with fleet(pack="scan_engine", tls_dir=tmp_path_factory.mktemp("tls")) as found:
         yield found
 
 

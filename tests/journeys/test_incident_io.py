@@ -13,12 +13,12 @@ import pytest
 from linkspan.demo.line import Line, basic
 from tests import needs
 from tests.contract.accounts import rows
-from tests.fleet import fleet
 from tests.journeys.company import HUB, Company, at_home
 from tests.journeys.person import Person
 from tests.standin import StandIn
 from tests.standin.webhooks import new_secret
 from wavetank import Instance
+from wavetank.running import fleet
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 SOON = 30.0
@@ -50,7 +50,7 @@ class IncidentIoCompany(Company):
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     needs.require("browser")
-    with fleet(tmp_path_factory.mktemp("tls"), "demo,incident_io") as found:
+    with fleet(pack="demo,incident_io", tls_dir=tmp_path_factory.mktemp("tls")) as found:
         yield found["dev"]
 
 

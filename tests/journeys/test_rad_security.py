@@ -12,10 +12,10 @@ from linkspan.demo.findings import TICKETS
 from linkspan.demo.findings import write as write_findings
 from tests import needs
 from tests.contract.accounts import change, last_request, requests_since, rows
-from tests.fleet import fleet
 from tests.journeys.company import PORTS, Company, at_home
 from tests.journeys.person import Person
 from wavetank import Instance
+from wavetank.running import fleet
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 USER = "user_name=svc.rad"
@@ -47,7 +47,7 @@ def refused_since(instance: Instance, number: int) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Instance]]:
     needs.require("browser")
-    with fleet(tmp_path_factory.mktemp("tls"), "demo") as found:
+    with fleet(pack="demo", tls_dir=tmp_path_factory.mktemp("tls")) as found:
         yield found
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from linkspan.flows.wiring import Wiring
 from tests.contract.accounts import change, rows
-from tests.fleet import fleet
 from tests.journeys.company import Company, at_home
 from wavetank import Instance
+from wavetank.running import fleet
 
 pytestmark = pytest.mark.timeout(240)
 USER = "user_name=integration.account"
@@ -29,7 +29,7 @@ class ScanCompany(Company):
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Instance]]:
-    with fleet(tmp_path_factory.mktemp("tls"), "demo,scan_engine") as found:
+    with fleet(pack="demo,scan_engine", tls_dir=tmp_path_factory.mktemp("tls")) as found:
         yield found
 
 
