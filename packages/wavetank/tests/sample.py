@@ -130,7 +130,7 @@ def _incident(
         "contact_type": "phone",
         "impact": impact,
         "urgency": urgency,
-        "priority": next(each for *cell, each in MATRIX if cell == [impact, urgency]),
+        "priority": MATRIX[impact, urgency],
         "state": state,
         "incident_state": state,
         "hold_reason": "1" if state == "3" else "",

@@ -8,18 +8,18 @@ from wavetank.behaviour.rules import BUILT_IN
 from wavetank.database.shipped import sys_id_for
 from wavetank.packs.writing import Rows
 
-# The documented matrix: impact, urgency, priority.
-MATRIX = (
-    ("1", "1", "1"),
-    ("1", "2", "2"),
-    ("1", "3", "3"),
-    ("2", "1", "2"),
-    ("2", "2", "3"),
-    ("2", "3", "4"),
-    ("3", "1", "3"),
-    ("3", "2", "4"),
-    ("3", "3", "5"),
-)
+# The documented matrix: the priority by impact and urgency.
+MATRIX = {
+    ("1", "1"): "1",
+    ("1", "2"): "2",
+    ("1", "3"): "3",
+    ("2", "1"): "2",
+    ("2", "2"): "3",
+    ("2", "3"): "4",
+    ("3", "1"): "3",
+    ("3", "2"): "4",
+    ("3", "3"): "5",
+}
 
 
 def rows() -> Iterator[tuple[str, Rows]]:
@@ -32,7 +32,7 @@ def rows() -> Iterator[tuple[str, Rows]]:
 
 
 def _priorities() -> Rows:
-    for impact, urgency, priority in MATRIX:
+    for (impact, urgency), priority in MATRIX.items():
         yield {
             "sys_id": sys_id_for("dl_u_priority", impact, urgency),
             "impact": impact,

@@ -168,7 +168,7 @@ def _row(
         "contact_type": channel,
         "impact": impact,
         "urgency": urgency,
-        "priority": next(each for *cell, each in MATRIX if cell == [impact, urgency]),
+        "priority": MATRIX[impact, urgency],
         "state": state,
         "incident_state": state,
         "hold_reason": hold_reason,

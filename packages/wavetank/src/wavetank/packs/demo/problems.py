@@ -55,7 +55,7 @@ def load(database: Database) -> None:
             "active": "false" if over else "true",
             "impact": impact,
             "urgency": urgency,
-            "priority": next(each for *cell, each in MATRIX if cell == [impact, urgency]),
+            "priority": MATRIX[impact, urgency],
             "assignment_group": group_id(group),
             "assigned_to": user_id("problem.coordinator.a") if state != "101" else "",
             "cmdb_ci": item_id(item) if item else "",
