@@ -289,12 +289,9 @@ class Access:
         if not steps:
             return None
         walked, _, last = path.rpartition(".")
-        owner = table
-        for each in walked.split(".") if walked else ():
-            known = self._instance.dictionary.table(owner)
-            owner = known.fields[each].reference if known and each in known.fields else ""
-        if walked and not self._may_read(session, table, path.rpartition(".")[0]):
+        if walked and not self._may_read(session, table, walked):
             return None
+        owner = steps[-2].reference if walked else table
         partial = str(self._instance.settings.get("partial_range_acl"))
         key = (self._standing(session).key, operation, owner, last, partial)
         if key not in self._queries:
