@@ -23,7 +23,7 @@ from wavetank.database.query.scope import (
     either,
     joined,
 )
-from wavetank.database.query.text import escaped, pattern
+from wavetank.database.query.text import LIKE, escaped, pattern
 from wavetank.database.references import Column
 
 # Options that the documents show by their sys_id; what else there is stands in the table.
@@ -185,7 +185,7 @@ def tagged(scope: Scope, condition: Condition) -> Sql | None:
     named = f'{entries} LEFT JOIN "label" l ON l."sys_id" = e."label" WHERE e."label" {{0}} OR l."name" {{0}}'
     if condition.operator in {"LIKE", "CONTAINS", "*"}:
         wanted = f"%{escaped(value)}%"
-        return f"{scope.key} IN ({named.format(_LIKE)})", [wanted, wanted]
+        return f"{scope.key} IN ({named.format(LIKE)})", [wanted, wanted]
     values = [each for each in (value.split(",") if condition.operator == "IN" else [value]) if each]
     if not values or condition.operator not in _TAGGED:
         return None
@@ -197,7 +197,6 @@ def tagged(scope: Scope, condition: Condition) -> Sql | None:
 
 _EMPTY = frozenset({"ISEMPTY", "EMPTY", "EMPTYSTRING"})
 _FILLED = frozenset({"ISNOTEMPTY", "NOTEMPTY"})
-_LIKE = "LIKE ? ESCAPE '\\'"
 _TAGGED = {
     "=": "{held}",
     "IN": "{held}",

@@ -11,6 +11,7 @@ from wavetank.database.query.scope import NEVER, Builder, Param, Scope, Sql, cla
 from wavetank.database.query.values import values_of
 from wavetank.database.references import Column
 
+LIKE = "LIKE ? ESCAPE '\\'"
 # SQLite refuses patterns of more than 50,000 bytes; no field holds so much.
 LONGEST_PATTERN = 12_000
 _SEARCHED = frozenset(
@@ -39,7 +40,7 @@ def pattern(column: Column, wanted: str) -> Sql:
     """A field that is like a pattern."""
     if len(wanted) > LONGEST_PATTERN:
         return NEVER
-    return f"{column.sql} LIKE ? ESCAPE '\\'", [wanted]
+    return f"{column.sql} {LIKE}", [wanted]
 
 
 def escaped(text: str) -> str:
@@ -87,11 +88,11 @@ def _in_texts(scope: Scope, names: list[str], words: list[str], word: str) -> Sq
 
 def _word_in_texts(scope: Scope, names: list[str], word: str) -> Sql:
     wanted = f"%{escaped(word)}%"
-    parts = [f"{scope.source.name}.\"{name}\" LIKE ? ESCAPE '\\'" for name in names]
+    parts = [f'{scope.source.name}."{name}" {LIKE}' for name in names]
     params: list[Param] = [wanted] * len(parts)
     journals = [field.name for field in scope.source.table.fields.values() if field.is_journal]
     if journals and scope.dictionary.table("sys_journal_field"):
-        entries = 'SELECT j."element_id" FROM "sys_journal_field" j WHERE j."value" LIKE ? ESCAPE \'\\\''
+        entries = f'SELECT j."element_id" FROM "sys_journal_field" j WHERE j."value" {LIKE}'  # noqa: S608  a constant
         parts.append(f"{scope.key} IN ({entries})")
         params.append(wanted)
     return joined(parts, "OR"), params
