@@ -291,8 +291,8 @@ def test_the_guide_as_it_is_written_lacks_a_role(house, tank):
     assert rows(tank, "sys_user_role", "name=u_ticket_user") == []
 
 
-@pytest.mark.parametrize("do", ["drop_after_commit", pytest.param("drop_before", marks=pytest.mark.slow)])
 @pytest.mark.slow
+@pytest.mark.parametrize("do", ["drop_after_commit", "drop_before"])
 def test_it_goes_on_after_any_lost_answer(house, tank, tmp_path, monkeypatch, do):
     """Creates and updates of an apply are lost once each, and nobody is shut out meanwhile."""
     for number in range(0, 30, 4):

@@ -148,8 +148,8 @@ def test_a_flag_that_drifted_back_is_mended(house):
     assert flags_of(house) == ("machine", "true")
 
 
-@pytest.mark.parametrize("do", ["drop_after_commit", pytest.param("drop_before", marks=pytest.mark.slow)])
 @pytest.mark.slow
+@pytest.mark.parametrize("do", ["drop_after_commit", "drop_before"])
 def test_every_switch_goes_on_after_any_lost_answer(house, tmp_path, monkeypatch, do):
     """A lost write while exploring is begun or ended; whatever was begun, settled leaves nothing of it."""
     tank = only(house)

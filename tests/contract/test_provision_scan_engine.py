@@ -174,8 +174,8 @@ def test_without_the_app_one_step_is_left_to_a_person_and_the_account_is_made(tm
     assert one["logins"] == {"responder": "svc.responder"}
 
 
-@pytest.mark.parametrize("do", ["drop_after_commit", pytest.param("drop_before", marks=pytest.mark.slow)])
 @pytest.mark.slow
+@pytest.mark.parametrize("do", ["drop_after_commit", "drop_before"])
 def test_it_goes_on_after_any_lost_answer(house, tmp_path, monkeypatch, do):
     """Each create and update on one instance is lost once; the rest of the fleet is as good as new."""
     dev = house.instances["dev"]
