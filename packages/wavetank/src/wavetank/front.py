@@ -342,7 +342,7 @@ class Front:
             session = self._session(exchange)
             exchange.authenticated = True
             exchange.user, exchange.scheme = session.user_name, session.scheme
-            exchange.scope.setdefault("state", {})["session"] = session
+            exchange.scope.setdefault("state", {}).update(session=session, meant=exchange.meant)
             gates.admit(instance, session, exchange.meant, exchange.path, exchange.table)
             exchange.extra.update(instance.rates.take(session, exchange.meant, exchange.path, exchange.table))
 
@@ -426,7 +426,7 @@ class Front:
 def _meant(method: str, headers: Mapping[bytes, bytes]) -> str:
     """The method a request is for: a POST may name another."""
     override = headers.get(b"x-http-method-override") if method == "POST" else None
-    return method if override is None else override.decode("latin-1").upper()
+    return method if override is None else override.decode("latin-1").strip().upper()
 
 
 HIBERNATING = (

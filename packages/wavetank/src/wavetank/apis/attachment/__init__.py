@@ -15,7 +15,7 @@ _READ = ["GET", "HEAD"]
 
 
 def routes() -> list[Route]:
-    """The routes of the API. They need `request.app.state.instance` and `request.state.session`."""
+    """The routes of the API. They need `app.state.instance`, `state.session` and `state.meant`."""
     return [each for version in ("", "/v1") for each in _routes(f"/api/now{version}/attachment")]
 
 

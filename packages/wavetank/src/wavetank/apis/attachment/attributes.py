@@ -11,7 +11,7 @@ from starlette.responses import Response
 from wavetank import errors
 from wavetank.apis import media
 from wavetank.apis.attachment import refusals
-from wavetank.apis.attachment.records import answer, changeable, meant, seen
+from wavetank.apis.attachment.records import answer, changeable, seen
 from wavetank.behaviour import pipeline
 from wavetank.database.attachments import ATTRIBUTES
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def all_of(request: Request, instance: Instance, body: bytes) -> Response:
     """Every attribute of an attachment: read, one more, or none any longer."""
-    method = meant(request)
+    method = request.state.meant
     if method in ("GET", "HEAD"):
         attachment = seen(request, instance)["sys_id"]
         return answer(request, {"result": [_shown(row) for row in _find(instance, attachment)]})
@@ -36,7 +36,7 @@ def all_of(request: Request, instance: Instance, body: bytes) -> Response:
 
 def one(request: Request, instance: Instance, body: bytes) -> Response:
     """One attribute: read, changed, or deleted."""
-    method, key = meant(request), request.path_params["key"]
+    method, key = request.state.meant, request.path_params["key"]
     if method in ("GET", "HEAD"):
         return answer(request, {"result": _shown(_get(instance, seen(request, instance), key))})
     row = _get(instance, changeable(request, instance, "write"), key)

@@ -71,7 +71,7 @@ def listed(request: Request, instance: Instance, _body: bytes) -> Response:
 
 def one(request: Request, instance: Instance, body: bytes) -> Response:
     """A record: read, renamed, or deleted with its file."""
-    method = meant(request)
+    method = request.state.meant
     if method in ("GET", "HEAD"):
         return answer(request, {"result": metadata(request, seen(request, instance))})
     if method == "PATCH":
@@ -102,13 +102,6 @@ def answer(
 
 def params_of(request: Request) -> dict[str, str]:
     return dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
-
-
-def meant(request: Request) -> str:
-    """The method a request is for: a POST may name another."""
-    if request.method != "POST":
-        return request.method
-    return request.headers.get("x-http-method-override", "POST").upper()
 
 
 def seen(request: Request, instance: Instance) -> Row:

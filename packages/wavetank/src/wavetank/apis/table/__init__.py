@@ -55,7 +55,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def routes() -> list[Route]:
-    """The routes of the API. They need `request.app.state.instance` and `request.state.session`."""
+    """The routes of the API. They need `app.state.instance`, `state.session` and `state.meant`."""
     served = endpoint(lambda request, instance, body: _dispatch(call_of(request, instance, body)))
     return [
         Route(f"/api/now{version}/table/{path}", served, methods=_METHODS)

@@ -81,13 +81,10 @@ def call_of(request: Request, instance: Instance, body: bytes) -> Call:
     _check_headers(request, instance)
     version = _VERSION.match(request.url.path)
     query_string = request.scope["query_string"].decode("latin-1")
-    method = request.method
-    if method == "POST":
-        method = request.headers.get("x-http-method-override", method).strip().upper()
     return Call(
         instance=instance,
         session=request.state.session,
-        method=method,
+        method=request.state.meant,
         version=version[1] if version else "",
         table=table,
         sys_id=request.path_params.get("sys_id", ""),
