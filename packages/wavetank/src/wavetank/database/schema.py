@@ -62,9 +62,8 @@ def _table_written(database: Database, row: Mapping[str, str]) -> None:
     old = dictionary.table(row["name"])
     if old is not None:
         if (old.label, old.ws_access) != (row["label"], allowed):
-            dictionary.add(
-                Definition(old.name, row["label"], old.super, old.own, old.audited, allowed, old.sys_id)
-            )
+            known = dictionary.shape.definitions[old.name]
+            dictionary.add(replace(known, label=row["label"], ws_access=allowed))
         return
     parents = [table for table in dictionary if table.sys_id == row["super_class"]]
     parent = parents[0].name if row["super_class"] and parents else ""

@@ -393,11 +393,7 @@ class Database:
         Every definition and field must carry its sys_id; `sys_db_object` and `sys_dictionary` must be
         among the tables, or exist.
         """
-        known = [
-            Definition(t.name, t.label, t.super, t.own, t.audited, t.ws_access, t.sys_id)
-            for t in self.dictionary
-        ]
-        self.dictionary.load([*known, *definitions])
+        self.dictionary.load([*self.dictionary.shape.definitions.values(), *definitions])
         with self.transaction():
             for root in sorted({self.known(each.name).root for each in definitions}):
                 self.create(root)
