@@ -65,23 +65,16 @@ def _java(pattern: str) -> str:
     return pattern
 
 
-def _week_of_year(moment: datetime) -> int:
-    return int(moment.strftime("%U"))
-
-
 _PARTS: dict[str, Callable[[datetime], float]] = {
     "DayOfMonth": lambda moment: moment.day,
     "DayOfWeek": lambda moment: moment.isoweekday(),
     "DaysInMonth": lambda moment: calendar.monthrange(moment.year, moment.month)[1],
     "Month": lambda moment: moment.month,
-    "WeekOfYear": _week_of_year,
+    "WeekOfYear": lambda moment: int(moment.strftime("%U")),
     "Year": lambda moment: moment.year,
 }
 _UTC_PARTS = {
-    name: part
-    for part in ("DayOfMonth", "DayOfWeek", "DaysInMonth", "Month", "WeekOfYear", "Year")
-    for name in (f"get{part}UTC", f"get{part}")
-    if name != "getWeekOfYear"
+    name: part for part in _PARTS for name in (f"get{part}UTC", f"get{part}") if name != "getWeekOfYear"
 }
 _LOCAL_PARTS = {f"get{part}LocalTime": part for part in _PARTS}
 

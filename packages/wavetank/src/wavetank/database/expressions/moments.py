@@ -15,7 +15,6 @@ SECOND = timedelta(seconds=1)
 # Units that are a fixed stretch of time; the others follow the clock on the wall.
 _EXACT = frozenset({"second", "minute", "hour"})
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
-UNITS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
 
 
 class NotAllowed(ValueError):
