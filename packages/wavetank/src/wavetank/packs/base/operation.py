@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from wavetank.behaviour import spans
 from wavetank.behaviour.rules import BUILT_IN
 from wavetank.database.expressions import FORMAT
 from wavetank.database.shipped import sys_id_for
@@ -103,7 +104,7 @@ def _scripts() -> Rows:
             "sys_id": sys_id_for("sysauto_script", name),
             "name": name,
             "run_type": "periodically",
-            "run_period": _duration(seconds),
+            "run_period": spans.duration(seconds),
         }
 
 
@@ -113,15 +114,10 @@ def _jobs() -> Rows:
             "sys_id": sys_id_for("sys_trigger", name),
             "name": name,
             "trigger_type": "1",
-            "repeat": _duration(seconds),
+            "repeat": spans.duration(seconds),
             "document": "sysauto_script",
             "document_key": sys_id_for("sysauto_script", name),
         }
-
-
-def _duration(seconds: int) -> str:
-    """A duration as the platform stores it: so long after the epoch began."""
-    return (datetime(1970, 1, 1) + timedelta(seconds=seconds)).strftime(FORMAT)  # noqa: DTZ001
 
 
 def _nodes() -> Rows:
