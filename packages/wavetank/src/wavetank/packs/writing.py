@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from wavetank.database.dictionary import Dictionary
 from wavetank.database.shipped import sys_id_for
@@ -50,6 +50,13 @@ def named(table: str, names: Iterable[str]) -> Rows:
     """Rows that have a name and nothing else."""
     for name in names:
         yield {"sys_id": sys_id_for(table, name), "name": name}
+
+
+def properties(values: Mapping[str, str]) -> Rows:
+    """System properties; the type of one is what its value looks like."""
+    for name, value in values.items():
+        kind = "boolean" if value in {"true", "false"} else "integer" if value.isdecimal() else "string"
+        yield {"sys_id": sys_id_for("sys_properties", name), "name": name, "value": value, "type": kind}
 
 
 def choices(pack: str) -> Rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wavetank.database.shipped import sys_id_for
-from wavetank.packs.writing import Rows
+from wavetank.packs.writing import Rows, properties
 from wavetank.security import plugins
 
 _TYPES = (
@@ -131,7 +131,7 @@ def rows() -> Iterator[tuple[str, Rows]]:
     yield "sys_glide_object", _glide_objects()
     yield "sys_number", _numbers()
     yield "sys_number_counter", _counters()
-    yield "sys_properties", _properties()
+    yield "sys_properties", properties(_PROPERTIES)
     yield "sys_plugins", _plugins()
     yield "sys_scope", _scopes()
 
@@ -160,12 +160,6 @@ def _numbers() -> Rows:
 def _counters() -> Rows:
     for table in _NUMBERS:
         yield {"sys_id": sys_id_for("sys_number_counter", table), "table": table, "number": "10000"}
-
-
-def _properties() -> Rows:
-    for name, value in _PROPERTIES.items():
-        kind = "boolean" if value in {"true", "false"} else "integer" if value.isdecimal() else "string"
-        yield {"sys_id": sys_id_for("sys_properties", name), "name": name, "value": value, "type": kind}
 
 
 def _plugins() -> Rows:

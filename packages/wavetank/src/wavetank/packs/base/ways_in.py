@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wavetank.database.shipped import sys_id_for
-from wavetank.packs.writing import Rows
+from wavetank.packs.writing import Rows, properties
 from wavetank.security import addresses, certificates, keys, one_time, plugins, policies, public, signatures
 
 _PLUGINS = {
@@ -30,7 +30,7 @@ _SIGNATURE = "x-sn-hmac-signature-256"
 def rows() -> Iterator[tuple[str, Rows]]:
     """The rows by table."""
     yield "sys_plugins", _plugins()
-    yield "sys_properties", _properties()
+    yield "sys_properties", properties(_PROPERTIES)
     yield "sys_token_auth_parameter", _parameters()
     yield "hmac_config", _configurations()
 
@@ -38,12 +38,6 @@ def rows() -> Iterator[tuple[str, Rows]]:
 def _plugins() -> Rows:
     for source, name in _PLUGINS.items():
         yield {**plugins.shipped(source, name), "active": "active"}
-
-
-def _properties() -> Rows:
-    for name, value in _PROPERTIES.items():
-        kind = "boolean" if value in {"true", "false"} else "integer"
-        yield {"sys_id": sys_id_for("sys_properties", name), "name": name, "value": value, "type": kind}
 
 
 def _parameters() -> Rows:

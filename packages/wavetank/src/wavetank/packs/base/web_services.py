@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from wavetank.database.shipped import sys_id_for
 from wavetank.packs.base.roles import role_id
+from wavetank.packs.writing import Rows
 
 # "Default view" is the sys_id of the default view on every instance; it has no name.
 DEFAULT = "Default view"
@@ -60,8 +61,6 @@ _PROPERTIES = {
     "glide.use_tiny_urls": "true",
     "glide.tiny_url_min_length": "1024",
 }
-
-Rows = Iterator[dict[str, str]]
 
 
 def rows() -> Iterator[tuple[str, Rows]]:
