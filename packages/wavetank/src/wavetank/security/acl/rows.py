@@ -44,10 +44,11 @@ class Rows:
 
         def test(asked: Test, keys: set[str]) -> set[str]:
             if asked.kind == "script":
+                read = self._instance.database.get
                 return {
                     key
                     for key in keys
-                    if self._answers(session, asked.text, table, self._row(table, key), operation)
+                    if self._answers(session, asked.text, table, read(table, key), operation)
                 }
             return self._meeting(session, asked, table, keys)
 
@@ -55,8 +56,6 @@ class Rows:
 
     def one(self, session: Session, formula: Formula, table: str, row: Row, operation: str) -> bool:
         """Whether the formula holds for a stored row."""
-        if isinstance(formula, bool):
-            return formula
         return bool(self.stored(session, formula, table, [row["sys_id"]], operation))
 
     def none_yet(self, session: Session, formula: Formula, table: str) -> bool:
@@ -83,9 +82,6 @@ class Rows:
     def says_yes(self, script: str, session: Session) -> bool:
         """What a script says of a session alone."""
         return bool(script) and self._answers(session, script, "sys_security_attribute", None, "")
-
-    def _row(self, table: str, sys_id: str) -> Row | None:
-        return self._instance.database.get(table, sys_id)
 
     def _answers(self, session: Session, script: str, table: str, row: Row | None, operation: str) -> bool:
         """What a script says; without an engine to run it, nothing is granted."""
