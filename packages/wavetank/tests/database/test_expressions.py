@@ -47,6 +47,8 @@ CONTEXT = Context(
         ("typeof 'x'", "string"),
         ("[1] instanceof Array", "true"),
         ("new GlideDateTime('2026-01-05 08:00:00').getDayOfWeekUTC()", "1"),
+        ("new GlideDate('2026-01-05').getByFormat()", "2026-01-05"),
+        ("new GlideDate('2026-01-05').getByFormat('d MMM yyyy')", "5 Jan 2026"),
         ("('x')", "x"),
         ("gs.getUser().getMyGroups()", ["g1", "g2"]),
         ("'sys_idIN' + gs.getUser().getMyGroups()", "sys_idINg1,g2"),

@@ -52,19 +52,6 @@ def moment_of(value: Value, context: Context) -> datetime:
     raise NotAllowed(f"{text!r} is no date")
 
 
-def _java(pattern: str) -> str:
-    for java, python in (
-        ("yyyy", "%Y"),
-        ("MM", "%m"),
-        ("dd", "%d"),
-        ("HH", "%H"),
-        ("mm", "%M"),
-        ("ss", "%S"),
-    ):
-        pattern = pattern.replace(java, python)
-    return pattern
-
-
 _PARTS: dict[str, Callable[[datetime], float]] = {
     "DayOfMonth": lambda moment: moment.day,
     "DayOfWeek": lambda moment: moment.isoweekday(),
@@ -148,7 +135,9 @@ class Day:
         if method in _CHANGES:
             return None
         if method == "getByFormat":
-            return self._day.strftime(_java(text_of(nth(arguments, 0, "yyyy-MM-dd"))))
+            from wavetank.database.formats import strftime_format  # it reads moments itself
+
+            return self._day.strftime(strftime_format(text_of(nth(arguments, 0, "yyyy-MM-dd"))))
         if method == "getDayOfMonthNoTZ":
             return self._day.day
         if method == "getMonthNoTZ":
