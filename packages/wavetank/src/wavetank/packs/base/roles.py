@@ -302,16 +302,16 @@ def role_id(name: str) -> str:
     return _IDS.get(name) or sys_id_for("sys_user_role", name)
 
 
-def below(role: str) -> set[str]:
-    """Every role that a role contains, however deep."""
-    found: set[str] = set()
+def below(role: str) -> list[str]:
+    """Every role that a role contains, however deep, each once and always in the same order."""
+    found: dict[str, None] = {}
     todo = [role]
     while todo:
         for each in ROLES.get(todo.pop(), ()):
             if each not in found:
-                found.add(each)
+                found[each] = None
                 todo.append(each)
-    return found
+    return list(found)
 
 
 def names() -> list[str]:
