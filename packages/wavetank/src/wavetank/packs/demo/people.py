@@ -8,12 +8,13 @@ assumed: the claim says so.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from wavetank.database.store import Database
 from wavetank.packs.base import organisation
 from wavetank.packs.base import people as base
 from wavetank.packs.base.people import Group, Person
-from wavetank.packs.writing import write
+from wavetank.packs.writing import Rows, write
 
 PEOPLE = (
     Person("adela.cervantsz", "Adela Cervantsz", "Product Management", (), "0a826bf03710200044e0bfc8bcbe5d7a"),
@@ -80,13 +81,14 @@ def load(database: Database) -> None:
     write(database, "sys_user", organisation.users(PEOPLE))
     write(database, "sys_user_group", organisation.groups(GROUPS, person_id))
     write(database, "sys_user_grmember", organisation.members([*GROUPS, *_joined()], person_id))
-    for person in PEOPLE:
-        _grant(database, person)
+    write(database, "sys_user_has_role", (row for person in PEOPLE for row in _held(person)))
     for user_name, roles in GRANTED.items():
         known = next(each for each in base.PEOPLE if each.user_name == user_name)
         for row in database.find("sys_user_has_role", user=known.id):
             database.delete("sys_user_has_role", row["sys_id"])
-        _grant(database, known, roles)
+        more = replace(known, roles=(*known.roles, *roles))
+        write(database, "sys_user_has_role", _held(more))
+        database.update("sys_user", known.id, {"roles": ",".join(sorted(more.roles))}, system=False)
 
 
 def _joined() -> Iterator[Group]:
@@ -95,17 +97,14 @@ def _joined() -> Iterator[Group]:
             yield Group(group.name, members=JOINED[group.name], sys_id=group.id)
 
 
-def _grant(database: Database, person: Person, more: tuple[str, ...] = ()) -> None:
+def _held(person: Person) -> Rows:
     through = [
         role
         for group in base.GROUPS
         if person.user_name in (*group.members, *JOINED.get(group.name, ()))
         for role in group.roles
     ]
-    granted = (*person.roles, *more)
-    write(database, "sys_user_has_role", organisation.held(person.user_name, person.id, granted, through))
-    names = ",".join(sorted(set(granted)))
-    database.update("sys_user", person.id, {"roles": names}, system=False)
+    return organisation.held(person.user_name, person.id, person.roles, through)
 
 
 def person_id(user_name: str) -> str:
