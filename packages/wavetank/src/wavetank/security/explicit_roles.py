@@ -31,7 +31,7 @@ def at_login(instance: "Instance", user: str) -> None:
         return
     database = instance.database
     held = {row["role"] for row in database.find("sys_user_has_role", user=user)}
-    names = {role["name"] for each in held if (role := database.get("sys_user_role", each))}
+    names = set(roles.names(instance, held))
     internal = database.first("sys_user_role", name=INTERNAL)
     if internal is None or names & ({INTERNAL, EXTERNAL} | listed(instance.property(EXCLUDED))):
         return

@@ -83,25 +83,22 @@ def closures(instance: "Instance", table: str, row: Mapping[str, str]) -> list[f
     return _graph(instance).closures(table, row)
 
 
-def contained(instance: "Instance", names: Iterable[str]) -> frozenset[str]:
-    """The names of some roles and of all they contain."""
-    database = instance.database
+def names(instance: "Instance", roles: Iterable[str]) -> list[str]:
+    """The names of those of some roles (sys_ids) that are there."""
+    rows = (instance.database.get("sys_user_role", each) for each in roles)
+    return [row["name"] for row in rows if row]
+
+
+def contained(instance: "Instance", roles: Iterable[str]) -> frozenset[str]:
+    """The names of some roles (sys_ids) and of all they contain."""
     graph = _graph(instance)
-    found: set[str] = set()
-    for name in names:
-        role = database.first("sys_user_role", name=name)
-        found |= graph.closure(role["sys_id"]) if role else set()
-    rows = (database.get("sys_user_role", each) for each in found)
-    return frozenset(row["name"] for row in rows if row)
+    there = (each for each in roles if instance.database.get("sys_user_role", each))
+    return frozenset(names(instance, {each for role in there for each in graph.closure(role)}))
 
 
 def handed_out(instance: "Instance", table: str, row: Mapping[str, str]) -> set[str]:
     """The names of the roles that a row of one of SOURCES gives somebody, contained ones too."""
-    return {
-        role["name"]
-        for each in _graph(instance).handed_out(table, row)
-        if (role := instance.database.get("sys_user_role", each))
-    }
+    return set(names(instance, _graph(instance).handed_out(table, row)))
 
 
 def _settle(instance: "Instance", user: str, graph: "_Graph") -> int:
@@ -137,11 +134,10 @@ def _write_names(instance: "Instance", user: str, granted: Iterable[str]) -> int
     row = database.get("sys_user", user)
     if row is None:
         return 0
-    found = (database.get("sys_user_role", role) for role in granted)
-    names = ",".join(sorted(role["name"] for role in found if role))
-    if row["roles"] == names:
+    listed = ",".join(sorted(names(instance, granted)))
+    if row["roles"] == listed:
         return 0
-    database.update("sys_user", user, {"roles": names}, system=False)
+    database.update("sys_user", user, {"roles": listed}, system=False)
     return 1
 
 

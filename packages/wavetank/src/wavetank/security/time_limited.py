@@ -30,10 +30,7 @@ def held(instance: "Instance", user: str) -> frozenset[str]:
     now = instance.clock.text()
     rows = instance.database.find(TABLE, user=user, active="true")
     ids = {row["role"] for row in rows if row["start_time"] <= now < row["end_time"]}
-    if not ids:
-        return frozenset()
-    found = (instance.database.get("sys_user_role", each) for each in ids)
-    return roles.contained(instance, [role["name"] for role in found if role])
+    return roles.contained(instance, ids) if ids else frozenset()
 
 
 def sound(change: "Change") -> None:
