@@ -221,6 +221,17 @@ def test_a_list_has_a_thousand_at_most_unless_asked(admin: Any, incident: str) -
     assert len(admin.get("/api/now/attachment", sysparm_limit="2000")) == 1001
 
 
+def test_a_list_answers_no_query_on_what_its_caller_may_not_read(admin: Any) -> None:
+    guesser = admin.user("guesser")
+    params = {"sysparm_query": "RLQUERYsys_properties.sys_id,<1^value>A^ENDRLQUERY"}
+    for path in ("/api/now/attachment", "sys_attachment"):
+        assert admin.call("GET", path, params=params).status_code == 200
+        assert guesser.refused("GET", path, params=params)[:2] == (
+            403,
+            "Insufficient rights to query records",
+        )
+
+
 @pytest.mark.claim("attachment-form")
 def test_a_form_ends_with_the_file(admin: Any, incident: str) -> None:
     fields = {"table_name": INCIDENT, "table_sys_id": incident}

@@ -13,8 +13,9 @@ from wavetank import errors
 from wavetank.apis import media
 from wavetank.apis.attachment import refusals
 from wavetank.apis.attachment.limits import check_name
+from wavetank.apis.table.call import call_on, compiled_of, readable
+from wavetank.apis.table.pages import total_of
 from wavetank.behaviour import pipeline
-from wavetank.database.query import Condition, Query, compile_query, parse
 from wavetank.security import attachments as rights
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 TABLE = rights.TABLE
 DEFAULT_LIMIT = 1000
-LARGEST = 2**53
 # In the order of the recorded records.
 KEYS = (
     "size_bytes",
@@ -56,16 +56,16 @@ KEYS = (
 def listed(request: Request, instance: Instance, _body: bytes) -> Response:
     """The records that match `sysparm_query`, or the parameters that name fields."""
     session: Session = request.state.session
-    params = params_of(request)
-    compiled = _compiled(instance, session, params)
-    limit, offset = _count(params, "sysparm_limit", DEFAULT_LIMIT), _count(params, "sysparm_offset", 0)
+    call = call_on(request, instance, b"", instance.database.known(TABLE))
+    compiled = compiled_of(call, may_read=True)
+    limit, offset = call.count("sysparm_limit", DEFAULT_LIMIT), call.count("sysparm_offset", 0)
     names = _Names(instance)
     shown = [
         metadata(request, row, names)
         for row in _page(instance, compiled, limit, offset)
         if rights.allowed(instance, session, "read", TABLE, row)
     ]
-    total = _total(instance, session, compiled)
+    total = total_of(call, compiled, readable(call))
     return answer(request, {"result": shown}, 200, {"X-Total-Count": str(total)})
 
 
@@ -158,21 +158,6 @@ def metadata(request: Request, row: Mapping[str, str], names: _Names | None = No
     return shown
 
 
-def _compiled(instance: Instance, session: Session, params: Mapping[str, str]) -> Compiled:
-    known = instance.database.known(TABLE)
-    if "sysparm_query" in params:
-        query = parse(params["sysparm_query"])
-    else:
-        named = [(Condition(name, "=", value),) for name, value in params.items() if name in known.fields]
-        query = Query(blocks=(tuple(named),) if named else ())
-    compiled = compile_query(instance.dictionary, TABLE, query, instance.query_context(session))
-    if compiled.unknown and instance.settings.get("unknown_query_field") == "refuse":
-        raise errors.query_refused()
-    if instance.access.unqueryable(session, TABLE, compiled.fields):
-        raise errors.query_refused()
-    return instance.access.narrowed(session, TABLE, compiled)
-
-
 def _page(instance: Instance, compiled: Compiled, limit: int, offset: int) -> list[Row]:
     """Access controls come after the limit, as in the Table API."""
     names = [name for name in KEYS if name != "download_link"]
@@ -181,16 +166,3 @@ def _page(instance: Instance, compiled: Compiled, limit: int, offset: int) -> li
     sql = f"SELECT {wanted} {compiled.from_sql} {where}"
     rows = instance.database.execute(sql, [*compiled.params, limit, offset]).fetchall()
     return [dict(zip(names, values, strict=True)) for values in rows]
-
-
-def _total(instance: Instance, session: Session, compiled: Compiled) -> int:
-    if instance.settings.get("total_count") == "after_acl":
-        rows = _page(instance, compiled, LARGEST, 0)
-        return sum(rights.allowed(instance, session, "read", TABLE, row) for row in rows)
-    sql = f"SELECT COUNT(*) {compiled.from_sql} WHERE {compiled.where_sql}"
-    return int(instance.database.execute(sql, compiled.params).fetchone()[0])
-
-
-def _count(params: Mapping[str, str], name: str, default: int) -> int:
-    text = params.get(name, "").strip()
-    return min(int(text), LARGEST) if text.isdecimal() and len(text) < 20 else default

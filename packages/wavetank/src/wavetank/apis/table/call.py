@@ -79,6 +79,11 @@ def call_of(request: Request, instance: Instance, body: bytes) -> Call:
     if not table.ws_access:
         raise errors.api_refused()
     _check_headers(request, instance)
+    return call_on(request, instance, body, table)
+
+
+def call_on(request: Request, instance: Instance, body: bytes, table: Table) -> Call:
+    """A request on a table that its API names itself, taken apart."""
     version = _VERSION.match(request.url.path)
     query_string = request.scope["query_string"].decode("latin-1")
     return Call(
