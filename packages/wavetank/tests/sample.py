@@ -8,6 +8,7 @@ from wavetank.database.shipped import sys_id_for
 from wavetank.database.store import Database
 from wavetank.packs.base.behaviour import MATRIX
 from wavetank.packs.base.people import department_id, group_id, location_id, user_id
+from wavetank.packs.demo.changes import write_change
 from wavetank.packs.demo.times import FIRST_DAY, stamps, text
 from wavetank.packs.writing import defaults
 
@@ -85,7 +86,7 @@ def load(database: Database) -> None:
     for index, incident in enumerate(_INCIDENTS):
         _incident(database, index, *incident)
     for index, change in enumerate(_CHANGES):
-        _change(database, index, *change)
+        write_change(database, item_id, _change_id(index), f"CHG{index + 1:07d}", *change)
     for index, (cause, cure) in _LINKED.items():
         linked = {"caused_by": cause, "rfc": cure}
         values = {name: _change_id(change) for name, change in linked.items() if change is not None}
@@ -149,53 +150,3 @@ def _incident(
 
 def _change_id(index: int) -> str:
     return sys_id_for("change_request", f"CHG{index + 1:07d}")
-
-
-def _change(
-    database: Database,
-    index: int,
-    says: str,
-    kind: str,
-    group: str,
-    by: str,
-    service: str,
-    item: str,
-    risk: str,
-    state: str,
-    close_code: str,
-    day: int,
-    hours: int,
-) -> None:
-    start = FIRST_DAY + timedelta(days=day, hours=9)
-    end = start + timedelta(hours=hours)
-    opened = start - timedelta(days=5)
-    updated = end + timedelta(hours=1) if state == "3" else opened + timedelta(hours=3)
-    number = f"CHG{index + 1:07d}"
-    over, done = state in {"3", "4"}, state == "3"
-    row = {
-        **defaults(database, "change_request"),
-        "sys_id": _change_id(index),
-        "number": number,
-        "task_effective_number": number,
-        "short_description": says,
-        "type": kind,
-        "requested_by": user_id(by),
-        "opened_by": user_id(by),
-        "opened_at": text(opened),
-        "assignment_group": group_id(group),
-        "business_service": item_id(service),
-        "cmdb_ci": item_id(item) if item else "",
-        "risk": risk,
-        "state": state,
-        "active": "false" if over else "true",
-        "start_date": text(start),
-        "end_date": text(end),
-        "work_start": text(start) if done else "",
-        "work_end": text(end) if done else "",
-        "close_code": close_code,
-        "close_notes": "Done as planned." if close_code == "successful" else "See the notes." if done else "",
-        "closed_at": text(updated) if over else "",
-        "closed_by": user_id(by) if over else "",
-        **stamps(opened, by, 1, updated),
-    }
-    database.insert("change_request", row, system=False)

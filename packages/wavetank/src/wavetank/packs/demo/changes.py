@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from wavetank.database.shipped import sys_id_for
@@ -33,11 +34,13 @@ def change_id(number: str) -> str:
 def load(database: Database) -> None:
     """Write the changes."""
     for change in _CHANGES:
-        database.insert("change_request", _row(database, *change), system=False)
+        write_change(database, item_id, change_id(change[0]), *change)
 
 
-def _row(
+def write_change(
     database: Database,
+    item_id: Callable[[str], str],
+    sys_id: str,
     number: str,
     says: str,
     kind: str,
@@ -50,15 +53,16 @@ def _row(
     close_code: str,
     day: int,
     hours: int,
-) -> dict[str, str]:
+) -> None:
+    """Write one change; `item_id` gives the sys_id of a configuration item's name."""
     start = FIRST_DAY + timedelta(days=day, hours=9)
     end = start + timedelta(hours=hours)
     begun = start - timedelta(days=5)
     updated = end + timedelta(hours=1) if state == "3" else begun + timedelta(hours=3)
     over, done = state in {"3", "4"}, state == "3"
-    return {
+    row = {
         **defaults(database, "change_request"),
-        "sys_id": change_id(number),
+        "sys_id": sys_id,
         "number": number,
         "task_effective_number": number,
         "short_description": says,
@@ -82,3 +86,4 @@ def _row(
         "closed_by": user_id(by) if over else "",
         **stamps(begun, by, 1, updated),
     }
+    database.insert("change_request", row, system=False)
