@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests import needs
-from tests.contract.accounts import KEY, rows
+from tests.contract.accounts import rows, surround
 from tests.contract.intake import Reader, plant, there
 
 
@@ -23,9 +23,7 @@ from tests.contract.intake import Reader, plant, there
 def reader(
     tmp_path: Path, wavetank: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Reader:
-    monkeypatch.setenv("LINKSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LINKSPAN_KEY", KEY)
-    monkeypatch.setenv("TANK_ADMIN", "admin")
+    surround(monkeypatch, tmp_path / "home")
     reader = Reader(tmp_path, [wavetank], capsys)
     reader.setup(streams="incident: {}")
     return reader
