@@ -8,7 +8,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 from linkspan.cli import run
 from linkspan.ingest.exclude import KEY_NAME, Exclusion
 from linkspan.store.secrets import SecretStore
+from tests import needs
 from tests.contract.accounts import requests_since, rows
 from tests.contract.intake import T0, Reader, plant
 
@@ -39,7 +39,7 @@ def said(reader: Reader, capsys: pytest.CaptureFixture[str], *arguments: str) ->
 
 def said_apart(reader: Reader, *arguments: str) -> str:
     """The same, as a process of its own."""
-    line = [sys.executable, "-c", "from linkspan.cli import main; main()", "ingest", *arguments]
+    line = [*needs.LINKSPAN, "ingest", *arguments]
     done = subprocess.run(
         [*line, "--config", str(reader.config)],
         capture_output=True,

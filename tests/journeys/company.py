@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +13,12 @@ from typing import Any, ClassVar
 import pytest
 
 from linkspan.cli import run
+from tests import needs
 from tests.contract.accounts import House, surround
 from tests.repository import ROOT
 
 PORTS = {"dev": 8081, "qa": 8083, "prod": 8085}  # where the examples expect the instances
 HUB = "127.0.0.1:8700"  # where they let the hub listen
-LINKSPAN = [sys.executable, "-c", "from linkspan.cli import main; main()"]
 
 
 def at_home(patch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -58,7 +57,7 @@ class Company(House):
     @contextmanager
     def hub(self) -> Iterator[dict[str, Any]]:
         """The running hub; what it says of itself, among it its ``url``."""
-        command = [*LINKSPAN, "serve", "--with-parent", "--config", str(self.config)]
+        command = [*needs.LINKSPAN, "serve", "--with-parent", "--config", str(self.config)]
         with (
             (self.folder / "hub.log").open("ab") as log,
             subprocess.Popen(

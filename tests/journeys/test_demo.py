@@ -6,17 +6,16 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 
 import pytest
 
+from tests import needs
 from tests.repository import ROOT
 
 REPLAY = ROOT.parent / "shared" / "data" / "uci_incident_event_log.csv.zip"
 FATES = ("applied", "coalesced", "echo", "filtered", "parked", "dead", "pending")
-LINKSPAN = [sys.executable, "-c", "from linkspan.cli import main; main()"]
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -24,7 +23,7 @@ pytestmark = pytest.mark.timeout(600)
 def tell(*arguments: str, within: float = 240) -> dict:
     """Run ``linkspan demo --once --json``; its object. It must exit 0 and print nothing else."""
     done = subprocess.run(
-        [*LINKSPAN, "demo", "--once", "--json", *arguments],
+        [*needs.LINKSPAN, "demo", "--once", "--json", *arguments],
         capture_output=True,
         text=True,
         timeout=within,
@@ -89,7 +88,7 @@ def test_a_log_that_is_none_is_refused_before_anything_starts(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("number\nINC1\n", encoding="utf-8")
     done = subprocess.run(
-        [*LINKSPAN, "demo", "--once", "--json", "--replay", str(path)],
+        [*needs.LINKSPAN, "demo", "--once", "--json", "--replay", str(path)],
         check=False,
         capture_output=True,
         text=True,
@@ -106,7 +105,7 @@ def test_a_log_that_is_none_is_refused_before_anything_starts(tmp_path):
 def test_left_running_it_serves_its_page_and_stops_cleanly(stop, tmp_path):
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     demo = subprocess.Popen(
-        [*LINKSPAN, "demo", "--json", "--events", "20", "--rate", "5"],
+        [*needs.LINKSPAN, "demo", "--json", "--events", "20", "--rate", "5"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

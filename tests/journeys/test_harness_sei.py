@@ -21,7 +21,7 @@ from linkspan.demo.line import Line, basic
 from tests import needs
 from tests.contract.accounts import House, change, last_request, requests_since, rows
 from tests.contract.intake import plant, there
-from tests.journeys.company import HUB, LINKSPAN, PORTS, Company, at_home, replaced
+from tests.journeys.company import HUB, PORTS, Company, at_home, replaced
 from tests.repository import ROOT
 from wavetank import Instance
 
@@ -65,7 +65,7 @@ class SeiCompany(Company):
         text = (self.source / "satellite.yml").read_text()
         (folder / "satellite.yml").write_text(replaced(text, addresses))
         done = subprocess.run(
-            [*LINKSPAN, "satellite", "run", "--once", "--json"],
+            [*needs.LINKSPAN, "satellite", "run", "--once", "--json"],
             cwd=folder,
             env={**os.environ, "LINKSPAN_HOME": str(folder / "home"), "SEI_PASSWORD": SITE_PASSWORD},
             capture_output=True,
@@ -190,9 +190,9 @@ def give_password(instance: Instance) -> None:
 
 def consent(company: SeiCompany, chromium: Any, instance: Instance) -> None:
     """The account's person signs in, sees who asks, and allows it."""
-    command = [*LINKSPAN, "authorize", "sei-person", "--instance", "qa", "--no-browser", "--timeout", "60"]
+    words = ["sei-person", "--instance", "qa", "--no-browser", "--timeout", "60"]
     with subprocess.Popen(
-        [*command, "--json", "--config", str(company.config)],
+        [*needs.LINKSPAN, "authorize", *words, "--json", "--config", str(company.config)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
