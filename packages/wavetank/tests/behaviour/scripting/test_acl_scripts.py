@@ -23,16 +23,9 @@ Allows = Callable[..., bool]
 
 
 @pytest.fixture
-def ask(instance: Instance) -> Session:
-    user = instance.database.first("sys_user", user_name="beth.anglin")
-    assert user is not None
-    return instance.identity.session(user, "basic")
-
-
-@pytest.fixture
-def allows(instance: Instance, ask: Session) -> Allows:
+def allows(instance: Instance, beth: Session) -> Allows:
     def asked(script: str, row: Row | None = ROW, operation: str = "read") -> bool:
-        return instance.behaviour.scripting.allows(script, "incident", row, ask, operation)
+        return instance.behaviour.scripting.allows(script, "incident", row, beth, operation)
 
     return asked
 
@@ -197,7 +190,7 @@ def test_the_time_is_the_instances(instance: Instance, allows: Allows) -> None:
     assert allows("answer = gs.nowDateTime() == '2031-05-06 07:08:09'")
 
 
-def test_an_answer_follows_row_and_user(instance: Instance, allows: Allows, ask: Session) -> None:
+def test_an_answer_follows_row_and_user(instance: Instance, allows: Allows) -> None:
     script = "answer = current.state == 6 && gs.hasRole('itil')"
     assert allows(script)
     assert not allows(script, {**ROW, "state": "1"})

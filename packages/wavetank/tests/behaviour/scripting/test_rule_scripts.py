@@ -18,20 +18,8 @@ SHELL = "(function executeRule(current, previous /*null when async*/) {%s})(curr
 
 
 @pytest.fixture
-def beth(instance: Instance) -> Session:
-    user = instance.database.first("sys_user", user_name="beth.anglin")
-    assert user is not None
-    return instance.identity.session(user, "basic")
-
-
-@pytest.fixture
 def make(instance: Instance, beth: Session) -> Make:
     return lambda **values: pipeline.insert(instance, beth, "incident", {"short_description": "x", **values})
-
-
-@pytest.fixture
-def change(instance: Instance, beth: Session) -> Make:
-    return lambda row, **values: pipeline.update(instance, beth, "incident", row, values)
 
 
 @pytest.fixture
